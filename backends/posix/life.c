@@ -1,0 +1,201 @@
+/*
+ * Who lives. A process is named by pid and start time, and only the kernel says that it is dead: a pidfd becomes readable
+ * when the last thread of the process has gone. /proc alone does not tell (state Z may be a dead leader of live threads),
+ * nor does a pid that answers (it may be a zombie, or somebody else by now).
+ */
+#include "life.h"
+
+#include "posix.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef __linux__
+
+#define STAT_START_FIELD 22
+
+/* Reads a small file of /proc as text. The number of bytes, or -1 with errno set. */
+static ssize_t read_text(const char *path, char *out, size_t capacity)
+{
+    int fd = yoke__sys.open(path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    ssize_t got;
+    do
+        got = yoke__sys.read(fd, out, capacity - 1);
+    while (got < 0 && errno == EINTR);
+    int number = errno;
+    yoke__sys.close(fd);
+    errno = number;
+    if (got >= 0)
+        out[got] = 0;
+    return got;
+}
+
+/* Field 22 of /proc/pid/stat. Field 2 is the program's name in parentheses and may hold anything, so count from the
+ * last one. */
+static bool parse_start(const char *text, uint64_t *start)
+{
+    const char *at = strrchr(text, ')');
+    for (int field = 2; at && field < STAT_START_FIELD; field++)
+        at = strchr(at + 1, ' ');
+    if (!at)
+        return false;
+    char *end;
+    *start = strtoull(at + 1, &end, 10);
+    return end != at + 1;
+}
+
+/* YOKE_OK, YOKE_ENOENT if /proc has no such process (or hides it), or another code with the error noted. */
+static int read_start(int64_t pid, uint64_t *start)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    if (read_text(path, text, sizeof text) < 0)
+        return errno == ENOENT || errno == ESRCH ? YOKE_ENOENT : yoke__posix_fail("reading the start time of a process");
+    if (!parse_start(text, start))
+        return yoke_backend_fail(YOKE_EIO, 0, "%s is not as expected", path);
+    return YOKE_OK;
+}
+
+static uint64_t hash(uint64_t seed, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++)
+        seed = (seed ^ bytes[i]) * UINT64_C(1099511628211);
+    return seed;
+}
+
+/* This boot and this pid namespace. The namespace is asked for each time: a child may live in another one. */
+static int read_space(uint64_t *out)
+{
+    struct stat space;
+    char        boot[64];
+    if (yoke__sys.stat("/proc/self/ns/pid", &space) != 0)
+        return yoke__posix_fail("reading the pid namespace (is /proc mounted?)");
+    if (read_text("/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0)
+        return yoke__posix_fail("reading the boot id (is /proc mounted?)");
+    uint64_t inode = (uint64_t)space.st_ino;
+    *out = hash(hash(UINT64_C(14695981039346656037), boot, strlen(boot)), &inode, sizeof inode);
+    return YOKE_OK;
+}
+
+static int life_identify(yoke_identity *out, int64_t pid)
+{
+    yoke_identity who = {.pid = pid};
+    if (pid <= 0)
+        return yoke_backend_fail(YOKE_EINVAL, 0, "%lld is not a process", (long long)pid);
+    int code = read_start(pid, &who.start);
+    if (code == YOKE_ENOENT)
+        return yoke_backend_fail(YOKE_ENOENT, 0, "there is no process %lld", (long long)pid);
+    if (code == YOKE_OK)
+        code = read_space(&who.space);
+    if (code == YOKE_OK)
+        *out = who;
+    return code;
+}
+
+static bool readable(int fd, int timeout)
+{
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+    return yoke__sys.poll(&look, 1, timeout) > 0 && (look.revents & POLLIN);
+}
+
+/* With a pidfd in hand the pid can't be reused unseen: if the start time is right and the pidfd still silent after
+ * that, the pidfd is the right process's. */
+static int check_watch(int fd, const yoke_identity *who)
+{
+    uint64_t start = 0;
+    int      code = read_start(who->pid, &start);
+    if (readable(fd, 0) || (code == YOKE_OK && start != who->start))
+        return yoke_backend_fail(YOKE_ENOENT, 0, "process %lld is dead", (long long)who->pid);
+    if (code == YOKE_ENOENT)
+        return yoke_backend_fail(YOKE_EACCES, 0, "process %lld lives, but /proc hides it", (long long)who->pid);
+    return code;
+}
+
+static int life_watch(yoke_native *out, const yoke_identity *who)
+{
+    uint64_t space;
+    int      code = YOKE_OK;
+    if (who->start == 0) /* the caller's own child, not yet reaped: its pid is nobody else's */
+        space = who->space;
+    else if ((code = read_space(&space)) != YOKE_OK)
+        return code;
+    if (space != who->space || who->pid <= 0)
+        return yoke_backend_fail(YOKE_ENOTSUP, 0, "process %lld is of another boot or pid namespace",
+                                 (long long)who->pid);
+    int fd = yoke__sys.pidfd_open((pid_t)who->pid, 0);
+    if (fd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: the number is a thread's by now */
+        return yoke_backend_fail(YOKE_ENOENT, errno, "there is no process %lld any more", (long long)who->pid);
+    if (fd < 0)
+        return yoke__posix_fail("watching a process (pidfd_open)");
+    if (who->start != 0)
+        code = check_watch(fd, who);
+    if (code != YOKE_OK) {
+        yoke__sys.close(fd);
+        return code;
+    }
+    *out = fd;
+    return YOKE_OK;
+}
+
+static int life_is_alive(yoke_native life)
+{
+    return !readable((int)life, 0);
+}
+
+static int life_wait(yoke_native life, int64_t timeout)
+{
+    return yoke__posix_wait_readable((int)life, yoke__posix_deadline(timeout), "waiting for a process to die");
+}
+
+static void life_close(yoke_native life)
+{
+    yoke__sys.close((int)life);
+}
+
+#else
+
+static int life_identify(yoke_identity *out, int64_t pid)
+{
+    return yoke__kqueue_identify(out, pid);
+}
+static int life_watch(yoke_native *out, const yoke_identity *who)
+{
+    return yoke__kqueue_watch(out, who);
+}
+static int life_is_alive(yoke_native life)
+{
+    return yoke__kqueue_is_alive(life);
+}
+static int life_wait(yoke_native life, int64_t timeout)
+{
+    return yoke__posix_wait_readable((int)life, yoke__posix_deadline(timeout), "waiting for a process to die");
+}
+static void life_close(yoke_native life)
+{
+    yoke__sys.close((int)life);
+}
+
+#endif
+
+static int life_self(yoke_identity *out)
+{
+    int code = life_identify(out, getpid()); /* getpid can't fail */
+    return code == YOKE_ENOENT ? yoke_backend_fail(YOKE_EIO, 0, "this process is not in /proc (is it mounted?)") : code;
+}
+
+const yoke_life_ops yoke__posix_life = {
+    .struct_size = sizeof(yoke_life_ops),
+    .self = life_self,
+    .watch = life_watch,
+    .is_alive = life_is_alive,
+    .wait = life_wait,
+    .close = life_close,
+    .identify = life_identify,
+};

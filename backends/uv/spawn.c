@@ -1,0 +1,224 @@
+/*
+ * Starting a program through libuv.
+ *
+ * The loop lives for one start only. The process handle is closed as soon as the process runs: libuv then forgets the
+ * child, never waits for it, and needs no signal handler; who lives is the business of the backend's own watches. One
+ * start at a time, because the host's signal disposition is noted and put back around it.
+ *
+ * libuv 1.44 forks to spawn; core's fork hooks are told to stay out of that (yoke__spawning).
+ *
+ * Descriptors that the host has opened without close-on-exec get through to the child; the child closes them as it
+ * starts (claim_natives).
+ */
+#include "child_signal.h"
+#include "core/local.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+#include <yoke/backend.h>
+
+int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
+
+/* ---- one start at a time, and no fork by another thread meanwhile ---- */
+
+static yoke__mutex spawning   = YOKE__MUTEX_INIT;
+static uv_once_t   hooks_once = UV_ONCE_INIT;
+
+static void before_fork(void)
+{
+    yoke__mutex_lock(&spawning);
+}
+
+static void after_fork_in_parent(void)
+{
+    yoke__mutex_unlock(&spawning);
+}
+
+static void after_fork_in_child(void)
+{
+    yoke__mutex_reset(&spawning);
+}
+
+static void add_hooks(void)
+{
+    yoke__fork_hook_add(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* ---- errors ---- */
+
+static int code_of(int status)
+{
+    switch (status) {
+    case UV_ENOENT:
+    case UV_ENOTDIR:
+        return YOKE_ENOENT;
+    case UV_EACCES:
+    case UV_EPERM:
+        return YOKE_EACCES;
+    case UV_EINVAL:
+    case UV_EBADF:
+    case UV_ENAMETOOLONG:
+    case UV_ELOOP:
+        return YOKE_EINVAL;
+    case UV_E2BIG:
+        return YOKE_ERANGE;
+    case UV_ENOMEM:
+    case UV_EMFILE:
+    case UV_ENFILE:
+    case UV_EAGAIN:
+        return YOKE_ENOMEM;
+    case UV_ENOSYS:
+    case UV_ENOTSUP:
+        return YOKE_ENOTSUP;
+    default:
+        return YOKE_EIO;
+    }
+}
+
+static bool is_directory(uv_loop_t *loop, const char *path)
+{
+    uv_fs_t request;
+    int     rc   = uv_fs_stat(loop, &request, path, NULL);
+    bool    there = rc == 0 && (request.statbuf.st_mode & UINT64_C(0170000)) == UINT64_C(0040000);
+
+    uv_fs_req_cleanup(&request);
+    return there;
+}
+
+static int spawn_failed(uv_loop_t *loop, int status, const char *program, const yoke_launch *launch)
+{
+    const char *directory = launch->working_directory;
+
+    if (directory && (status == UV_ENOENT || status == UV_ENOTDIR || status == UV_EACCES) &&
+        !is_directory(loop, directory))
+        return yoke_backend_fail(code_of(status), status, "\"%s\" can't be started in the directory \"%s\": %s", program,
+                                 directory, uv_strerror(status));
+    if (status == UV_EMFILE || status == UV_ENFILE)
+        return yoke_backend_fail(YOKE_ENOMEM, status, "no descriptors left to start \"%s\"", program);
+    if (status == UV_EAGAIN)
+        return yoke_backend_fail(YOKE_ENOMEM, status, "too many processes to start \"%s\"", program);
+    return yoke_backend_fail(code_of(status), status, "\"%s\" can't be started: %s", program, uv_strerror(status));
+}
+
+/* ---- the start itself ---- */
+
+static void describe_stdio(uv_stdio_container_t *out, yoke_native target, int number)
+{
+    if (target == YOKE_STDIO_NULL) {
+        out->flags = UV_IGNORE; /* libuv opens the null device for the first three */
+        return;
+    }
+    out->flags   = UV_INHERIT_FD;
+    out->data.fd = target == YOKE_STDIO_INHERIT ? number : (int)target;
+    if (target == YOKE_STDIO_INHERIT && uv_guess_handle(number) == UV_UNKNOWN_HANDLE)
+        out->flags = UV_IGNORE; /* this process has closed its own */
+}
+
+static uv_stdio_container_t *describe_natives(const yoke_launch *launch)
+{
+    uv_stdio_container_t *list = calloc(3 + launch->inherit_count, sizeof *list);
+
+    if (!list)
+        return NULL;
+    for (int i = 0; i < 3; i++)
+        describe_stdio(&list[i], launch->stdio[i], i);
+    for (size_t i = 0; i < launch->inherit_count; i++) {
+        list[3 + i].flags   = UV_INHERIT_FD;
+        list[3 + i].data.fd = (int)launch->inherit[i];
+    }
+    return list;
+}
+
+/* The running executable, even if its file was replaced or removed. */
+static int own_program(char *out, size_t size)
+{
+#ifdef __linux__
+    (void)size;
+    memcpy(out, "/proc/self/exe", sizeof "/proc/self/exe");
+    return YOKE_OK;
+#else
+    int rc = uv_exepath(out, &size);
+
+    return rc == 0 ? YOKE_OK : yoke_backend_fail(code_of(rc), rc, "this executable can't be found: %s", uv_strerror(rc));
+#endif
+}
+
+/* libuv takes char ** and changes nothing. */
+static char **borrowed(const char *const *list)
+{
+    char **out;
+
+    memcpy(&out, &list, sizeof out);
+    return out;
+}
+
+static void close_loop(uv_loop_t *loop)
+{
+    while (uv_loop_close(loop) == UV_EBUSY)
+        uv_run(loop, UV_RUN_NOWAIT);
+}
+
+/* Spawning lock held. process has to stay until the loop is closed. */
+static int spawn_on(uv_loop_t *loop, uv_process_t *process, const char *program, uv_stdio_container_t *natives,
+                    const yoke_launch *launch)
+{
+    uv_process_options_t options = {
+        .file        = program,
+        .args        = borrowed(launch->arguments),
+        .env         = borrowed(launch->environment),
+        .cwd         = launch->working_directory,
+        .flags       = UV_PROCESS_WINDOWS_HIDE,
+        .stdio_count = (int)(3 + launch->inherit_count),
+        .stdio       = natives,
+    };
+    int status = uv_spawn(loop, process, &options);
+
+    uv_close((uv_handle_t *)process, NULL);
+    return status == 0 ? YOKE_OK : spawn_failed(loop, status, program, launch);
+}
+
+static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t *natives, const yoke_launch *launch)
+{
+    uv_loop_t    loop;
+    uv_process_t process;
+    int64_t      started;
+    int          rc = uv_loop_init(&loop);
+
+    if (rc != 0)
+        return yoke_backend_fail(code_of(rc), rc, "\"%s\" can't be started, for want of a loop: %s", program,
+                                 uv_strerror(rc));
+    yoke__child_signal_begin();
+    rc      = spawn_on(&loop, &process, program, natives, launch);
+    started = rc == YOKE_OK ? process.pid : 0;
+    close_loop(&loop);
+    yoke__child_signal_end(started);
+    if (rc == YOKE_OK)
+        *pid = started;
+    return rc;
+}
+
+int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch)
+{
+    char                  own[4096];
+    const char           *program = launch->program;
+    uv_stdio_container_t *natives;
+    int                   rc;
+
+    if (!program) {
+        YOKE_TRY(own_program(own, sizeof own));
+        program = own;
+    }
+    natives = describe_natives(launch);
+    if (!natives)
+        return yoke_backend_fail(YOKE_ENOMEM, ENOMEM, "no memory to start \"%s\"", program);
+    uv_once(&hooks_once, add_hooks);
+    yoke__mutex_lock(&spawning);
+    yoke__spawning = true;
+    rc             = spawn_locked(pid, program, natives, launch);
+    yoke__spawning = false;
+    yoke__mutex_unlock(&spawning);
+    free(natives);
+    return rc;
+}

@@ -1,0 +1,95 @@
+/*
+ * Streams on libuv, shared by all systems. loop.c: the private loop and who runs it. stream.c: reads and writes.
+ *
+ * Leading. A libuv loop may be touched by one thread at a time, except for uv_async_send(). Who holds `lead` is that
+ * thread. A caller that finds the lead free takes it, does its work on the loop directly, runs the loop if it has to
+ * wait, and resigns: two atomic exchanges, nothing else. A caller that finds it taken puts its request on `queued`, wakes
+ * the leader by uv_async_send() and sleeps on a word of its own as a follower. A leader that resigns wakes one follower,
+ * which takes the lead. What the leader stores, a follower reads under `mutex`, or after the next leading.
+ */
+#ifndef YOKE_BACKENDS_UV_UV_H
+#define YOKE_BACKENDS_UV_UV_H
+
+#include "../../core/local.h"
+
+#include <uv.h>
+#include <yoke/backend.h>
+
+extern const yoke_stream_ops yoke__uv_streams;
+
+/* A thread that sleeps until its request is done or the lead is free. */
+typedef struct yoke__uv_follower {
+    yoke__a32                 word;
+    struct yoke__uv_follower *next;
+} yoke__uv_follower;
+
+typedef struct yoke__uv_loop {
+    uv_loop_t   uv;
+    uv_async_t  wake;     /* something is queued */
+    uv_timer_t  deadline; /* of the leader's own wait */
+    uint64_t    turn;     /* counts runs of the loop; the leader's */
+    yoke__a32   lead;     /* 1 while a thread runs or touches the loop */
+    yoke__a32   count;    /* of queued requests and followers together: what a resigning leader has to look at */
+    yoke__mutex mutex;    /* guards what follows, and `state` and `waiter` of requests that have a follower */
+    yoke_stream_request  *queued, **queued_end;
+    yoke__uv_follower    *followers;
+    uint32_t              streams; /* bound to this loop; under the mutex of loop.c */
+} yoke__uv_loop;
+
+struct yoke_stream {
+    yoke_native    native;
+    uint32_t       flags;
+    yoke__a32      bound; /* generation of forks in which it got its loop; all below is void in another one. 0: none */
+    yoke__uv_loop *loop;  /* set under the mutex of loop.c before `bound` */
+    /* What follows is the leader's. */
+    bool                  opened;  /* the handle is on the loop */
+    bool                  adopted; /* and has the native */
+    bool                  reading; /* libuv watches for input */
+    bool                  parked;  /* libuv holds `staging` and will tell when it is written */
+    bool                  no_reads, no_writes; /* interrupted */
+    int                   read_status;         /* sticky: how reading ended */
+    int64_t               read_native;
+    int                   write_status; /* sticky */
+    int64_t               write_native;
+    uint64_t              read_turn; /* turn of the loop in which a read was done last */
+    yoke_stream_request  *read;
+    yoke_stream_request  *writes, **writes_end;
+    yoke_stream_request  *closing;
+    uint8_t              *staging;
+    uv_write_t            write;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_pipe_t   pipe;
+    } uv;
+};
+
+/* ---- loop.c ---- */
+
+/* Whether the stream has a loop of this process. */
+bool yoke__uv_bound(const yoke_stream *stream);
+/* Binds a stream to the private loop if it has none; forgets an inherited one. */
+int yoke__uv_bind(yoke_stream *stream);
+/* Unbinds a stream whose handle is closed; the last one takes the loop with it. By a thread that doesn't lead. */
+void yoke__uv_unbind(yoke_stream *stream);
+/* Runs request->run on the loop of its stream: now if the lead is free, else by the leader, soon. */
+void yoke__uv_submit(yoke_stream_request *request);
+/* Marks a request as done, calls its done or wakes its follower. By the leader. */
+void yoke__uv_finish(yoke_stream_request *request, int status, int64_t native);
+/* The slot `wait` of yoke_stream_ops. */
+int yoke__uv_wait(yoke_stream_request *request, int64_t timeout);
+/* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
+int yoke__uv_ready(void);
+/* Code of error.h for a libuv status. */
+int yoke__uv_code(int64_t status);
+
+/* ---- by the system's backend: broken_pipe.c ---- */
+
+/* libuv writes with plain write(), which raises SIGPIPE where the peer is gone. Between begin and end (one thread, no
+ * system call) that signal is without effect in this thread; enable and disable stand around the life of a loop. */
+void yoke__uv_quiet_enable(void);
+void yoke__uv_quiet_disable(void);
+void yoke__uv_quiet_begin(void);
+void yoke__uv_quiet_end(void);
+
+#endif

@@ -1,0 +1,112 @@
+# The library: one compilation of all sources (position independent, symbols hidden) feeds the static and the shared one.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.41)
+# Newer releases of msgpack-c name their C library msgpack-c.
+pkg_search_module(MSGPACK REQUIRED IMPORTED_TARGET msgpack-c msgpack)
+
+set(yoke_root "${PROJECT_SOURCE_DIR}")
+
+# Warnings, language level and sanitizers; for every target of this project.
+function(yoke_compile_options target)
+  set_target_properties(${target} PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF
+    CXX_STANDARD 11 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+  if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+      $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>)
+    if(YOKE_WARNINGS_AS_ERRORS)
+      target_compile_options(${target} PRIVATE -Werror)
+    endif()
+    if(YOKE_SANITIZE)
+      target_compile_options(${target} PRIVATE -fsanitize=${YOKE_SANITIZE} -fno-sanitize-recover=all
+        -fno-omit-frame-pointer)
+      target_link_options(${target} PRIVATE -fsanitize=${YOKE_SANITIZE})
+    endif()
+  endif()
+endfunction()
+
+# Sources of core, of what the backends share, and of each chosen backend.
+function(yoke_collect_sources out)
+  file(GLOB_RECURSE core CONFIGURE_DEPENDS "${yoke_root}/core/*.c")
+  file(GLOB backends CONFIGURE_DEPENDS "${yoke_root}/backends/uv/*.c")
+  foreach(backend IN LISTS YOKE_BACKENDS)
+    file(GLOB sources CONFIGURE_DEPENDS "${yoke_root}/backends/${backend}/*.c")
+    if(NOT IS_DIRECTORY "${yoke_root}/backends/${backend}")
+      message(FATAL_ERROR "YOKE_BACKENDS names '${backend}', but there is no folder backends/${backend}.")
+    endif()
+    list(APPEND backends ${sources})
+  endforeach()
+  # Core sees standard C only; what backends need of the system is declared for them alone.
+  if(NOT WIN32)
+    set_source_files_properties(${backends} PROPERTIES COMPILE_DEFINITIONS "_GNU_SOURCE=")
+  endif()
+  set(${out} ${core} ${backends} PARENT_SCOPE)
+endfunction()
+
+# yoke__backends[]: each backend is the constant yoke__<name>_backend.
+function(yoke_generate_backend_list out)
+  file(GLOB tables CONFIGURE_DEPENDS "${yoke_root}/backends/*/table.c")
+  set(YOKE_BACKEND_DECLARATIONS "")
+  set(YOKE_BACKEND_LIST "")
+  foreach(backend IN LISTS YOKE_BACKENDS)
+    if(NOT EXISTS "${yoke_root}/backends/${backend}/table.c")
+      message(WARNING "The backend '${backend}' has no table.c: left out.")
+      continue()
+    endif()
+    string(APPEND YOKE_BACKEND_DECLARATIONS "extern const yoke_backend yoke__${backend}_backend;\n")
+    string(APPEND YOKE_BACKEND_LIST "&yoke__${backend}_backend, ")
+  endforeach()
+  configure_file("${yoke_root}/cmake/backends.c.in" "${PROJECT_BINARY_DIR}/generated/backends.c" @ONLY)
+  set(${out} "${PROJECT_BINARY_DIR}/generated/backends.c" PARENT_SCOPE)
+endfunction()
+
+function(yoke_link_usage target)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${yoke_root}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${target} PRIVATE PkgConfig::LIBUV PkgConfig::MSGPACK Threads::Threads ${CMAKE_DL_LIBS})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME yoke)
+  yoke_compile_options(${target})
+endfunction()
+
+function(yoke_add_library)
+  yoke_collect_sources(sources)
+  yoke_generate_backend_list(generated)
+  add_library(yoke_objects OBJECT ${sources} ${generated})
+  yoke_compile_options(yoke_objects)
+  target_compile_definitions(yoke_objects PRIVATE YOKE_BUILDING)
+  target_include_directories(yoke_objects PRIVATE "${yoke_root}/include" "${yoke_root}")
+  target_link_libraries(yoke_objects PRIVATE PkgConfig::LIBUV PkgConfig::MSGPACK Threads::Threads)
+  set_target_properties(yoke_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+
+  if(YOKE_BUILD_STATIC)
+    add_library(yoke_static STATIC $<TARGET_OBJECTS:yoke_objects>)
+    yoke_link_usage(yoke_static)
+    set_target_properties(yoke_static PROPERTIES EXPORT_NAME static LINKER_LANGUAGE C)
+    add_library(yoke::static ALIAS yoke_static)
+  endif()
+  if(YOKE_BUILD_SHARED)
+    add_library(yoke_shared SHARED $<TARGET_OBJECTS:yoke_objects>)
+    yoke_link_usage(yoke_shared)
+    set_target_properties(yoke_shared PROPERTIES EXPORT_NAME shared LINKER_LANGUAGE C
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    add_library(yoke::shared ALIAS yoke_shared)
+    add_library(yoke::yoke ALIAS yoke_shared)
+  else()
+    add_library(yoke::yoke ALIAS yoke_static)
+  endif()
+endfunction()
+
+# The executable that runs functions of modules whose host has a main of its own (plugins, language bindings).
+function(yoke_add_helper)
+  file(GLOB sources CONFIGURE_DEPENDS "${yoke_root}/helper/*.c")
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(yoke_helper ${sources})
+  yoke_compile_options(yoke_helper)
+  target_compile_definitions(yoke_helper PRIVATE "_GNU_SOURCE=")
+  target_include_directories(yoke_helper PRIVATE "${yoke_root}")
+  target_link_libraries(yoke_helper PRIVATE yoke::yoke)
+  set_target_properties(yoke_helper PROPERTIES OUTPUT_NAME yoke-helper)
+endfunction()

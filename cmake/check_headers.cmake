@@ -1,0 +1,30 @@
+# Every public header compiles alone, as C11 and as C++11, without a warning. INCLUDE: the folder above yoke/; CC and CXX:
+# compilers; WORK: a folder for the one-line sources; FLAGS: more flags (for uv.h).
+
+cmake_minimum_required(VERSION 3.20)
+file(GLOB headers RELATIVE "${INCLUDE}" "${INCLUDE}/yoke/*.h")
+if(NOT headers)
+  message(FATAL_ERROR "There are no headers in ${INCLUDE}/yoke.")
+endif()
+file(MAKE_DIRECTORY "${WORK}")
+set(complaints "")
+foreach(header IN LISTS headers)
+  string(MAKE_C_IDENTIFIER "${header}" name)
+  foreach(language c cpp)
+    # Twice: the guard works too. The line after it: a header that ends inside a declaration is found.
+    file(WRITE "${WORK}/${name}.${language}" "#include <${header}>\n#include <${header}>\nint used_by_nobody;\n")
+    if(language STREQUAL "c")
+      set(command "${CC}" -std=c11 -Wstrict-prototypes)
+    else()
+      set(command "${CXX}" -std=c++11)
+    endif()
+    execute_process(COMMAND ${command} -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only ${FLAGS}
+      "-I${INCLUDE}" "${WORK}/${name}.${language}" RESULT_VARIABLE status ERROR_VARIABLE errors)
+    if(NOT status EQUAL 0)
+      string(APPEND complaints "${header} as ${language}:\n${errors}\n")
+    endif()
+  endforeach()
+endforeach()
+if(complaints)
+  message(FATAL_ERROR "Public headers do not compile alone:\n${complaints}")
+endif()

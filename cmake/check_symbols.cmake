@@ -1,0 +1,57 @@
+# The symbols that the shared library exports are exactly those declared YOKE_API in the public headers.
+# LIBRARY: the shared library; INCLUDE: the folder above yoke/; CC: C compiler; NM: nm; WORK: a folder; FLAGS: more flags.
+
+cmake_minimum_required(VERSION 3.20)
+file(GLOB headers RELATIVE "${INCLUDE}" "${INCLUDE}/yoke/*.h")
+set(source "")
+foreach(header IN LISTS headers)
+  string(APPEND source "#include <${header}>\n")
+endforeach()
+file(MAKE_DIRECTORY "${WORK}")
+file(WRITE "${WORK}/all_headers.c" "${source}")
+execute_process(COMMAND "${CC}" -std=c11 -E -P ${FLAGS} "-I${INCLUDE}" "${WORK}/all_headers.c"
+  OUTPUT_VARIABLE text RESULT_VARIABLE status ERROR_VARIABLE errors)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "The public headers do not compile:\n${errors}")
+endif()
+
+# One declaration a list element; YOKE_API has become the visibility attribute.
+string(REPLACE "[" "(" text "${text}")
+string(REPLACE "]" ")" text "${text}")
+string(REPLACE "\n" " " text "${text}")
+string(REPLACE "}" ";" text "${text}")
+list(FILTER text INCLUDE REGEX "visibility")
+set(declared "")
+foreach(declaration IN LISTS text)
+  if(declaration MATCHES "[^a-zA-Z0-9_](yoke_[a-zA-Z0-9_]+) *\\(")
+    list(APPEND declared "${CMAKE_MATCH_1}")
+  elseif(declaration MATCHES "(yoke_[a-zA-Z0-9_]+)[^a-zA-Z0-9_]*$")
+    list(APPEND declared "${CMAKE_MATCH_1}")
+  else()
+    message(FATAL_ERROR "A YOKE_API declaration without a name that starts with yoke_: ${declaration}")
+  endif()
+endforeach()
+
+execute_process(COMMAND "${NM}" -D --defined-only --format=posix "${LIBRARY}" OUTPUT_VARIABLE symbols
+  RESULT_VARIABLE status ERROR_VARIABLE errors)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "nm does not read ${LIBRARY}: ${errors}")
+endif()
+string(REGEX REPLACE "\n$" "" symbols "${symbols}")
+string(REPLACE "\n" ";" symbols "${symbols}")
+list(TRANSFORM symbols REPLACE "[ @].*" "")
+
+list(REMOVE_DUPLICATES declared)
+set(missing "${declared}")
+list(REMOVE_ITEM missing ${symbols})
+set(extra "${symbols}")
+list(REMOVE_ITEM extra ${declared})
+if(missing OR extra)
+  message(FATAL_ERROR "Exported symbols and YOKE_API declarations differ.\n"
+    "  declared, not exported: ${missing}\n  exported, not declared: ${extra}")
+endif()
+list(LENGTH declared count)
+if(count EQUAL 0)
+  message(FATAL_ERROR "No YOKE_API declaration was found at all.")
+endif()
+message(STATUS "symbols: ${count} declared and exported")

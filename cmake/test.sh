@@ -1,0 +1,122 @@
+#!/bin/sh
+# Installs what is missing, builds, and passes all tests. `cmake/test.sh STEP...` runs only the named steps; their names
+# stand in `all_steps`.
+set -eu
+. "$(dirname -- "$0")/common.sh"
+
+all_steps="packages format gcc package clang tidy sanitize valgrind docs mingw"
+[ $# = 0 ] && set -- $all_steps
+passed=0
+summary=
+
+# Every closing line of ctest is kept for the end.
+run_ctest() {
+    directory=$1
+    shift
+    log=$directory/ctest.log
+    code=0
+    ctest --test-dir "$directory" -j "$jobs" --output-on-failure --no-tests=error "$@" >"$log" 2>&1 || code=$?
+    grep -E '^ *[0-9]+/[0-9]+ Test|tests passed|tests failed|Total Test time' "$log" || true
+    if [ $code != 0 ]; then
+        cat "$log" >&2
+        fail "tests failed in $directory"
+    fi
+    summary="$summary
+$directory: $(grep 'tests passed' "$log")"
+}
+
+# configure DIRECTORY C-COMPILER C++-COMPILER OPTION...
+configure() {
+    directory=$1 cc=$2 cxx=$3
+    shift 3
+    cmake -S . -B "$directory" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" \
+        -DYOKE_WARNINGS_AS_ERRORS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON "$@"
+}
+
+do_packages() {
+    step "packages that building and testing need"
+    need $test_packages
+}
+
+do_format() {
+    step "format: clang-format"
+    find include core backends helper tests docs/examples \( -name '*.[ch]' -o -name '*.cpp' \) -print 2>/dev/null |
+        sort | xargs clang-format --dry-run --Werror || fail "some files are not formatted: run clang-format -i on them"
+}
+
+do_gcc() {
+    step "gcc: build with warnings as errors"
+    configure build/gcc gcc g++ -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    cmake --build build/gcc -j "$jobs"
+    step "gcc: all tests, both ways of waiting, all start methods"
+    run_ctest build/gcc -LE package
+}
+
+do_package() {
+    step "package: consumers built from the installed tree"
+    run_ctest build/gcc -L package
+}
+
+do_clang() {
+    step "clang: build with warnings as errors"
+    configure build/clang clang clang++ -DCMAKE_BUILD_TYPE=Debug
+    cmake --build build/clang -j "$jobs"
+    step "clang: unit tests and checks"
+    run_ctest build/clang -L '^(unit|check)$'
+}
+
+do_tidy() {
+    step "tidy: clang-tidy over core, backends and helper"
+    [ -f build/clang/compile_commands.json ] || configure build/clang clang clang++ -DCMAKE_BUILD_TYPE=Debug
+    find core backends/uv backends/posix helper -name '*.c' -print 2>/dev/null | sort |
+        xargs -P "$jobs" -n 1 clang-tidy --quiet -p build/clang 2>build/clang/tidy.log ||
+        fail "clang-tidy found something (see above)"
+}
+
+do_sanitize() {
+    step "sanitize: build with the address and undefined behaviour sanitizers"
+    configure build/sanitize gcc g++ -DCMAKE_BUILD_TYPE=Debug -DYOKE_SANITIZE=address,undefined -DYOKE_BUILD_BENCH=OFF
+    cmake --build build/sanitize -j "$jobs"
+    step "sanitize: all tests but those that step through single instructions"
+    run_ctest build/sanitize -LE 'crash|check'
+}
+
+do_valgrind() {
+    step "valgrind: unit tests"
+    [ -f build/gcc/build.ninja ] || fail "the step valgrind needs the step gcc before it"
+    find build/gcc/tests -maxdepth 1 -type f -name 'unit.*' | sort >build/gcc/valgrind.list
+    count=$(wc -l <build/gcc/valgrind.list)
+    [ "$count" != 0 ] || fail "there are no unit tests in build/gcc/tests"
+    xargs -P "$jobs" -n 1 sh cmake/valgrind.sh <build/gcc/valgrind.list ||
+        fail "some unit tests are not clean under valgrind (see above)"
+    summary="$summary
+valgrind: $count passed, 0 failed"
+}
+
+do_docs() {
+    step "docs: Doxygen, warnings as errors"
+    configure build/docs gcc g++ -DYOKE_BUILD_DOCS=ON -DYOKE_BUILD_TESTS=OFF -DYOKE_BUILD_EXAMPLES=OFF \
+        -DYOKE_BUILD_BENCH=OFF >/dev/null
+    cmake --build build/docs --target docs
+    [ -f build/docs/docs/html/index.html ] || fail "Doxygen made no pages"
+    echo "pages: build/docs/docs/html/index.html"
+}
+
+do_mingw() {
+    step "mingw: core compiles for Windows"
+    sh cmake/mingw.sh build/mingw
+}
+
+for name in "$@"; do
+    case " $all_steps " in
+    *" $name "*) ;;
+    *) fail "there is no step '$name'; there are: $all_steps" ;;
+    esac
+done
+for name in "$@"; do
+    "do_$name"
+    passed=$((passed + 1))
+done
+
+step "all done"
+echo "$passed steps passed, 0 failed: $*$summary"

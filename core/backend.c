@@ -1,0 +1,316 @@
+/* Which backends there are, and which one this process uses. */
+#include "backend.h"
+
+#include "atomic.h"
+#include "error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKENDS_MAX 16
+
+/* Registration happens before first use, by one thread; the guard only keeps two threads' first uses apart. */
+static struct {
+    yoke__a32           guard;  /* 1 while a thread changes what follows */
+    yoke__a32           chosen; /* index + 1 in all[], once the choice is settled; never changes back */
+    const yoke_backend *all[BACKENDS_MAX + 1];
+    const char         *names[BACKENDS_MAX + 1];
+    size_t              count; /* 0: those built in have not been listed yet */
+} registry;
+
+static void guard_enter(void)
+{
+    uint32_t expected = 0;
+    while (!yoke__a32_cas_acq_rel(&registry.guard, &expected, 1)) {
+        expected = 0;
+        yoke__cpu_relax();
+    }
+}
+
+static void guard_leave(void)
+{
+    yoke__a32_store_release(&registry.guard, 0);
+}
+
+static void append(const yoke_backend *backend)
+{
+    registry.all[registry.count] = backend;
+    registry.names[registry.count] = backend->name;
+    registry.count++;
+}
+
+/* Guard held. */
+static void list_built_in(void)
+{
+    if (registry.count)
+        return;
+    for (size_t i = 0; yoke__backends[i] && i < BACKENDS_MAX; i++)
+        append(yoke__backends[i]);
+}
+
+/* Guard held. Index in all[], or count. */
+static size_t index_of(const char *name)
+{
+    size_t i = 0;
+    while (i < registry.count && strcmp(registry.names[i], name) != 0)
+        i++;
+    return i;
+}
+
+/* ---- validation ------------------------------------------------------------------------------------------------------ */
+
+typedef struct slot {
+    const char *name;
+    size_t      group; /* offset of the group's pointer in yoke_backend */
+    size_t      offset;
+} slot;
+
+#define SLOT(group, type, member)                                                                                      \
+    {                                                                                                                  \
+#group "." #member, offsetof(yoke_backend, group), offsetof(type, member)                                      \
+    }
+
+/* Slots that no backend may leave out. Not here: those whose contract allows NULL, and streams, which are checked where
+ * they are used. */
+static const slot required[] = {
+    SLOT(memory, yoke_memory_ops, create),
+    SLOT(memory, yoke_memory_ops, open),
+    SLOT(memory, yoke_memory_ops, adopt),
+    SLOT(memory, yoke_memory_ops, size),
+    SLOT(memory, yoke_memory_ops, grow),
+    SLOT(memory, yoke_memory_ops, trim),
+    SLOT(memory, yoke_memory_ops, close),
+    SLOT(memory, yoke_memory_ops, unlink),
+    SLOT(memory, yoke_memory_ops, available),
+    SLOT(waiting, yoke_wait_ops, bell_open),
+    SLOT(waiting, yoke_wait_ops, bell_ring),
+    SLOT(waiting, yoke_wait_ops, bell_wait),
+    SLOT(waiting, yoke_wait_ops, bell_clear),
+    SLOT(waiting, yoke_wait_ops, bell_close),
+    SLOT(waiting, yoke_wait_ops, bell_remove),
+    SLOT(waiting, yoke_wait_ops, wait_local),
+    SLOT(waiting, yoke_wait_ops, wake_local),
+    SLOT(waiting, yoke_wait_ops, wait_natives),
+    SLOT(life, yoke_life_ops, self),
+    SLOT(life, yoke_life_ops, watch),
+    SLOT(life, yoke_life_ops, is_alive),
+    SLOT(life, yoke_life_ops, wait),
+    SLOT(life, yoke_life_ops, close),
+    SLOT(life, yoke_life_ops, identify),
+    SLOT(process, yoke_process_ops, spawn),
+    SLOT(process, yoke_process_ops, redirect),
+    SLOT(process, yoke_process_ops, reap),
+    SLOT(process, yoke_process_ops, signal),
+    SLOT(process, yoke_process_ops, lifeline),
+    SLOT(process, yoke_process_ops, lifeline_arm),
+    SLOT(process, yoke_process_ops, channel),
+    SLOT(process, yoke_process_ops, channel_send),
+    SLOT(process, yoke_process_ops, channel_recv),
+    SLOT(process, yoke_process_ops, native_close),
+    SLOT(process, yoke_process_ops, native_duplicate),
+    SLOT(process, yoke_process_ops, exit_now),
+    SLOT(code, yoke_code_ops, locate),
+    SLOT(code, yoke_code_ops, resolve),
+    SLOT(system, yoke_system_ops, now),
+    SLOT(system, yoke_system_ops, cpu_count),
+    SLOT(system, yoke_system_ops, cpu_count_all),
+    SLOT(system, yoke_system_ops, random),
+    SLOT(system, yoke_system_ops, page_size),
+    SLOT(system, yoke_system_ops, yield),
+    SLOT(system, yoke_system_ops, at_fork),
+    SLOT(system, yoke_system_ops, thread_id),
+};
+
+static const struct {
+    const char *name;
+    size_t      group;
+    size_t      size;
+} groups[] = {
+    {"memory", offsetof(yoke_backend, memory), sizeof(yoke_memory_ops)},
+    {"waiting", offsetof(yoke_backend, waiting), sizeof(yoke_wait_ops)},
+    {"life", offsetof(yoke_backend, life), sizeof(yoke_life_ops)},
+    {"process", offsetof(yoke_backend, process), sizeof(yoke_process_ops)},
+    {"code", offsetof(yoke_backend, code), sizeof(yoke_code_ops)},
+    {"stream", offsetof(yoke_backend, stream), sizeof(size_t)},
+    {"system", offsetof(yoke_backend, system), sizeof(yoke_system_ops)},
+};
+
+static const uint8_t *group_at(const yoke_backend *backend, size_t offset)
+{
+    const uint8_t *group;
+    memcpy(&group, (const uint8_t *)backend + offset, sizeof group);
+    return group;
+}
+
+static int check_groups(const yoke_backend *backend)
+{
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        const uint8_t *group = group_at(backend, groups[i].group);
+        size_t         size;
+        if (!group)
+            return yoke__fail(YOKE_EINVAL, "backend '%s' has no group '%s'", backend->name, groups[i].name);
+        memcpy(&size, group, sizeof size);
+        if (size < groups[i].size)
+            return yoke__fail(YOKE_EINVAL, "backend '%s': group '%s' has %zu bytes, this library needs %zu",
+                              backend->name, groups[i].name, size, groups[i].size);
+    }
+    return YOKE_OK;
+}
+
+static int check_slots(const yoke_backend *backend)
+{
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        void (*function)(void);
+        memcpy(&function, group_at(backend, required[i].group) + required[i].offset, sizeof function);
+        if (!function)
+            return yoke__fail(YOKE_EINVAL, "backend '%s' lacks the function '%s'", backend->name, required[i].name);
+    }
+    if (!backend->waiting->wait_word != !backend->waiting->wake_word)
+        return yoke__fail(YOKE_EINVAL, "backend '%s' has only one of waiting.wait_word and waiting.wake_word",
+                          backend->name);
+    if ((backend->capabilities & YOKE_CAP_FORK) && !backend->process->fork)
+        return yoke__fail(YOKE_EINVAL, "backend '%s' says that it can fork, but lacks the function 'process.fork'",
+                          backend->name);
+    return YOKE_OK;
+}
+
+static int check_table(const yoke_backend *backend)
+{
+    if (!backend)
+        return yoke__fail(YOKE_EINVAL, "the backend to register is NULL");
+    if (backend->struct_size < sizeof *backend)
+        return yoke__fail(YOKE_EINVAL, "a backend's table has %zu bytes, this library needs %zu", backend->struct_size,
+                          sizeof *backend);
+    if (!backend->name || !*backend->name)
+        return yoke__fail(YOKE_EINVAL, "a backend has no name");
+    YOKE_TRY(check_groups(backend));
+    return check_slots(backend);
+}
+
+/* ---- the list -------------------------------------------------------------------------------------------------------- */
+
+int yoke_backend_register(const yoke_backend *backend)
+{
+    int code = YOKE_OK;
+    YOKE_TRY(check_table(backend));
+    guard_enter();
+    list_built_in();
+    if (index_of(backend->name) < registry.count)
+        code = yoke__fail(YOKE_EEXIST, "a backend called '%s' is there already", backend->name);
+    else if (registry.count == BACKENDS_MAX)
+        code = yoke__fail(YOKE_ENOMEM, "no room for backend '%s': %d are there already", backend->name, BACKENDS_MAX);
+    else
+        append(backend);
+    guard_leave();
+    return code;
+}
+
+/* "posix, windows" for a sentence. Guard held. */
+static void list_names(char *out, size_t size)
+{
+    size_t used = 0;
+    *out = 0;
+    for (size_t i = 0; i < registry.count && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", registry.names[i]);
+}
+
+/* Guard held. */
+static int fail_unknown(const char *name)
+{
+    char names[256];
+    list_names(names, sizeof names);
+    return yoke__fail(YOKE_ENOENT, "no backend is called '%s'; there are: %s", name, names);
+}
+
+const yoke_backend *yoke_backend_find(const char *name)
+{
+    const yoke_backend *found;
+    if (!name) {
+        yoke__fail(YOKE_EINVAL, "the name of the backend to find is NULL");
+        return NULL;
+    }
+    guard_enter();
+    list_built_in();
+    found = registry.all[index_of(name)];
+    if (!found)
+        fail_unknown(name);
+    guard_leave();
+    return found;
+}
+
+const char *const *yoke_backend_names(void)
+{
+    guard_enter();
+    list_built_in();
+    guard_leave();
+    return registry.names;
+}
+
+/* ---- the choice ------------------------------------------------------------------------------------------------------ */
+
+/* Guard held. Settles on the backend called name, unless another is in use. */
+static int settle(const char *name)
+{
+    size_t   index = index_of(name);
+    uint32_t chosen = yoke__a32_load_relaxed(&registry.chosen);
+    if (index == registry.count)
+        return fail_unknown(name);
+    if (chosen && chosen != index + 1)
+        return yoke__fail(YOKE_EBUSY, "backend '%s' can't be chosen: '%s' is in use already", name,
+                          registry.names[chosen - 1]);
+    yoke__a32_store_release(&registry.chosen, (uint32_t)index + 1);
+    return YOKE_OK;
+}
+
+int yoke_backend_choose(const char *name)
+{
+    int code;
+    if (!name)
+        return yoke__fail(YOKE_EINVAL, "the name of the backend to choose is NULL");
+    guard_enter();
+    list_built_in();
+    code = settle(name);
+    guard_leave();
+    return code;
+}
+
+/* The environment's choice, or the first one built. */
+static int settle_default(void)
+{
+    const char *wanted = getenv("YOKE_BACKEND");
+    int         code = YOKE_OK;
+    guard_enter();
+    list_built_in();
+    if (!yoke__a32_load_relaxed(&registry.chosen)) {
+        if (wanted && *wanted)
+            code = settle(wanted) < 0 ? yoke__fail_in(YOKE_ENOENT, "environment variable YOKE_BACKEND") : YOKE_OK;
+        else if (registry.count)
+            code = settle(registry.names[0]);
+        else
+            code = yoke__fail(YOKE_ENOTSUP, "this library was built without any backend");
+    }
+    guard_leave();
+    return code;
+}
+
+const yoke_backend *yoke_backend_current(void)
+{
+    uint32_t chosen = yoke__a32_load_acquire(&registry.chosen);
+    if (!chosen) {
+        if (settle_default() < 0)
+            return NULL;
+        chosen = yoke__a32_load_acquire(&registry.chosen);
+    }
+    return registry.all[chosen - 1];
+}
+
+const yoke_backend *yoke__backend(void)
+{
+    const yoke_backend *backend = yoke_backend_current();
+    if (!backend) {
+        fprintf(stderr, "yoke: %s\n", yoke_last_error()->text);
+        exit(1);
+    }
+    return backend;
+}

@@ -1,0 +1,287 @@
+/*
+ * Recovery of what the dead left, under the registry lock, and the ring that remembers them. Each step may be repeated,
+ * and the order makes a repetition find what is left to do: the obituary, then LEAVING, then what the token holds here
+ * and there, and only then the slot is free. Who dies in the middle dies as holder of the registry lock, and the next
+ * holder begins again.
+ */
+#include "participant.h"
+
+#include "../backend.h"
+#include "../error.h"
+#include "../sync/owner_word.h"
+#include "allocator.h"
+#include "directory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the ring of recent deaths --------------------------------------------------------------------------------------- */
+
+static void copy_words(void *to, const void *from)
+{
+    for (size_t i = 0; i < YOKE__NAME_SIZE / 8; i++)
+        yoke__a64_store_relaxed((yoke__a64 *)to + i, yoke__a64_load_relaxed((const yoke__a64 *)from + i));
+}
+
+static void copy_name(void *to, const void *from)
+{
+    const yoke__a64 *words = from; /* names are 8-aligned in the layout, and may be written while we read */
+    for (size_t i = 0; i < YOKE__NAME_SIZE / 8; i++) {
+        uint64_t word = yoke__a64_load_relaxed(&words[i]);
+        memcpy((uint8_t *)to + 8 * i, &word, sizeof word);
+    }
+    ((char *)to)[YOKE__NAME_SIZE - 1] = 0;
+}
+_Static_assert(offsetof(yoke__death, name) % 8 == 0, "names are read by words");
+
+/* Remembered already, by somebody who died before the slot was free? Tokens come back after a million generations, so
+ * the pid is compared too. */
+static bool remembered(yoke_domain *domain, yoke__token token, int64_t pid)
+{
+    for (uint32_t i = 0; i < YOKE__DEATHS; i++) {
+        yoke__death *death = &yoke__domain_header(domain)->deaths[i];
+        if (yoke__a64_load_acquire(&death->sequence) && yoke__a32_load_relaxed(&death->token) == token &&
+            (int64_t)yoke__a64_load_relaxed(&death->pid) == pid)
+            return true;
+    }
+    return false;
+}
+
+/* Where the next one goes: a writer may have died after completing an entry and before counting it. */
+static uint64_t next_sequence(yoke__header *header)
+{
+    uint64_t n = yoke__a64_load_relaxed(&header->deaths_written);
+    while (yoke__a64_load_relaxed(&header->deaths[n % YOKE__DEATHS].sequence) == n + 1)
+        n++;
+    return n;
+}
+
+static void remember(yoke_domain *domain, yoke__token token, const yoke__participant *participant, int64_t pid)
+{
+    if (remembered(domain, token, pid))
+        return;
+    yoke__header *header = yoke__domain_header(domain);
+    uint64_t      n = next_sequence(header);
+    yoke__death  *death = &header->deaths[n % YOKE__DEATHS];
+    yoke__a64_store_relaxed(&death->sequence, 0);
+    yoke__a32_store_release(&death->token, token);
+    yoke__a32_store_relaxed(&death->how, 0);
+    yoke__a32_store_relaxed(&death->code, 0);
+    yoke__a64_store_relaxed(&death->pid, (uint64_t)pid);
+    copy_words(death->name, participant->name);
+    yoke__a64_store_release(&death->sequence, n + 1);
+    yoke__a64_store_release(&header->deaths_written, n + 1);
+}
+
+/* Its sequence, 0 if it is not that token's or is being written. */
+static uint64_t read_death(const yoke__death *death, yoke__token token, yoke__obituary *out)
+{
+    yoke__obituary found;
+    uint64_t       sequence = yoke__a64_load_acquire(&death->sequence);
+    found.token = yoke__a32_load_relaxed(&death->token);
+    found.how = (int)yoke__a32_load_relaxed(&death->how);
+    found.code = (int)yoke__a32_load_relaxed(&death->code);
+    found.pid = (int64_t)yoke__a64_load_relaxed(&death->pid);
+    copy_name(found.name, death->name);
+    atomic_thread_fence(memory_order_acquire);
+    if (sequence != yoke__a64_load_relaxed(&death->sequence) || found.token != token)
+        return 0;
+    *out = found;
+    return sequence;
+}
+
+bool yoke__obituary_of(yoke_domain *domain, yoke__token token, yoke__obituary *out)
+{
+    uint64_t latest = 0;
+    for (uint32_t i = 0; i < YOKE__DEATHS; i++) {
+        yoke__obituary found;
+        uint64_t       sequence = read_death(&yoke__domain_header(domain)->deaths[i], token & YOKE__TOKEN_MASK, &found);
+        if (sequence > latest) {
+            latest = sequence;
+            *out = found;
+        }
+    }
+    return latest != 0;
+}
+
+void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code)
+{
+    yoke__header *header = yoke__domain_header(domain);
+    yoke__death  *latest = NULL;
+    yoke__registry_acquire(domain);
+    for (uint32_t i = 0; i < YOKE__DEATHS; i++) {
+        yoke__death *death = &header->deaths[i];
+        uint64_t     sequence = yoke__a64_load_relaxed(&death->sequence);
+        if (sequence && (int64_t)yoke__a64_load_relaxed(&death->pid) == pid &&
+            (!latest || sequence > yoke__a64_load_relaxed(&latest->sequence)))
+            latest = death;
+    }
+    if (latest) {
+        yoke__a32_store_relaxed(&latest->code, (uint32_t)code);
+        yoke__a32_store_release(&latest->how, (uint32_t)how);
+    }
+    yoke__registry_release(domain);
+}
+
+static bool describe_slot(yoke_domain *domain, yoke__token token, yoke__obituary *out)
+{
+    yoke__participant *participant = yoke__participant_of(domain, token);
+    uint64_t           word = yoke__a64_load_acquire(&participant->word);
+    yoke__obituary     found = {.pid = yoke__slot_pid(word), .token = token};
+    copy_name(found.name, participant->name);
+    atomic_thread_fence(memory_order_acquire);
+    uint64_t again = yoke__a64_load_relaxed(&participant->word);
+    if (yoke__slot_generation(again) != yoke__token_generation(token) ||
+        yoke__slot_state_of(again) == YOKE__SLOT_FREE || yoke__slot_state_of(word) == YOKE__SLOT_FREE)
+        return false;
+    *out = found;
+    return true;
+}
+
+void yoke__token_describe(yoke_domain *domain, yoke__token token, yoke__obituary *out)
+{
+    token &= YOKE__TOKEN_MASK;
+    if (yoke__obituary_of(domain, token, out) || describe_slot(domain, token, out))
+        return;
+    *out = (yoke__obituary){.token = token};
+}
+
+/* ---- finding the dead ------------------------------------------------------------------------------------------------ */
+
+static bool is_mine(yoke_domain *domain, uint32_t slot)
+{
+    yoke__token mine = yoke__a32_load_relaxed(&domain->token);
+    return mine && yoke__token_slot(mine) == slot;
+}
+
+/* No lock held. */
+static bool anybody_dead(yoke_domain *domain)
+{
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++) {
+        yoke__participant *participant = &domain->layout->participants[slot];
+        uint64_t           word = yoke__a64_load_acquire(&participant->word);
+        if (yoke__slot_state_of(word) != YOKE__SLOT_FREE && !is_mine(domain, slot) &&
+            !yoke__slot_alive(participant, word))
+            return true;
+    }
+    return false;
+}
+
+/* The dead one's word doesn't change any more, but a slot may be claimed anew while we look at an older one. */
+static void bury(yoke_domain *domain, uint32_t slot)
+{
+    yoke__participant *participant = &domain->layout->participants[slot];
+    uint64_t           word = yoke__a64_load_acquire(&participant->word);
+    uint32_t           generation = yoke__slot_generation(word);
+    int64_t            pid = yoke__slot_pid(word);
+    if (yoke__slot_state_of(word) == YOKE__SLOT_FREE || is_mine(domain, slot) || yoke__slot_alive(participant, word))
+        return;
+    remember(domain, yoke__token_make(slot, generation), participant, pid);
+    if (yoke__slot_state_of(word) != YOKE__SLOT_LEAVING)
+        yoke__a64_cas_acq_rel(&participant->word, &word,
+                              yoke__slot_word(generation, YOKE__SLOT_LEAVING, (uint64_t)pid));
+}
+
+/* ---- recovering one -------------------------------------------------------------------------------------------------- */
+
+static void sweep_objects(yoke_domain *domain, yoke__token dead)
+{
+    uint32_t count = yoke__a32_load_relaxed(&yoke__domain_header(domain)->directory_count);
+    for (uint32_t i = 1; i < count; i++) {
+        yoke__entry *entry = yoke__entry_at(domain, i);
+        uint64_t     word = yoke__a64_load_relaxed(&entry->word);
+        if (yoke__entry_state_of(word) != YOKE__ENTRY_LIVE)
+            continue;
+        const yoke__object_type *type = yoke__object_type_of(yoke__entry_kind(word));
+        if (type && type->sweep)
+            type->sweep(domain, YOKE__ID(i, yoke__entry_generation(word)), yoke__entry_object(domain, entry), dead);
+    }
+}
+
+static void free_slot(yoke_domain *domain, yoke__participant *participant, uint32_t generation)
+{
+    yoke__header *header = yoke__domain_header(domain);
+    uint32_t      next = generation + 1 < YOKE__GENERATIONS ? generation + 1 : 1;
+    yoke__a64_store_relaxed(&participant->start, 0);
+    yoke__a64_store_relaxed(&participant->space, 0);
+    yoke__a64_store_relaxed(&participant->process, 0);
+    for (size_t i = 0; i < sizeof participant->caches / sizeof participant->caches[0]; i++)
+        yoke__a64_store_relaxed(&participant->caches[i], 0);
+    yoke__participant_rename(participant, "");
+    yoke__a32_add_acq_rel(&header->death_epoch, 1);
+    yoke__a64_store_release(&participant->word, yoke__slot_word(next, YOKE__SLOT_FREE, 0)); /* last */
+}
+
+/* ---- recovering all -------------------------------------------------------------------------------------------------- */
+
+static uint32_t leaving(const yoke_domain *domain, uint32_t slot)
+{
+    uint64_t word = yoke__a64_load_acquire(&domain->layout->participants[slot].word);
+    return yoke__slot_state_of(word) == YOKE__SLOT_LEAVING ? yoke__slot_generation(word) : 0;
+}
+
+/* A newcomer's claim may be missed: a hint, until the next time. */
+static void recount_participants(yoke_domain *domain)
+{
+    uint32_t n = 0;
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++)
+        n += yoke__slot_state_of(yoke__a64_load_relaxed(&domain->layout->participants[slot].word)) != YOKE__SLOT_FREE;
+    yoke__a32_store_relaxed(&yoke__domain_header(domain)->participants_live, n);
+}
+
+/* Registry lock held. */
+static int recover(yoke_domain *domain)
+{
+    yoke__header *header = yoke__domain_header(domain);
+    bool          dirty = yoke__a32_load_relaxed(&header->registry_dirty) != 0;
+    uint32_t      generation;
+    int           found = 0;
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++)
+        bury(domain, slot);
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++) {
+        if ((generation = leaving(domain, slot)) == 0)
+            continue;
+        yoke__threads_recover(domain, yoke__token_make(slot, generation));
+        sweep_objects(domain, yoke__token_make(slot, generation));
+        yoke__table_drop(domain, &domain->layout->participants[slot], !dirty);
+        found++;
+    }
+    if (dirty)
+        yoke__directory_rebuild(domain);
+    if (dirty || found)
+        yoke__directory_collect(domain);
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); found && slot < bound; slot++) {
+        if ((generation = leaving(domain, slot)) == 0)
+            continue;
+        yoke__alloc_recover(domain, yoke__token_make(slot, generation), yoke__directory_links);
+        free_slot(domain, &domain->layout->participants[slot], generation);
+    }
+    if (dirty || found)
+        recount_participants(domain);
+    yoke__a32_store_release(&header->registry_dirty, 0);
+    return found;
+}
+
+void yoke__registry_acquire(yoke_domain *domain)
+{
+    yoke__header *header = yoke__domain_header(domain);
+    if (yoke__owner_acquire(domain, &header->registry, INT64_MAX, NULL) == YOKE_OWNER_DIED)
+        yoke__a32_store_release(&header->registry_dirty, 1);
+    if (yoke__a32_load_relaxed(&header->registry_dirty))
+        recover(domain);
+}
+
+void yoke__registry_release(yoke_domain *domain)
+{
+    yoke__owner_release(domain, &yoke__domain_header(domain)->registry);
+}
+
+int yoke__domain_recover(yoke_domain *domain)
+{
+    if (!yoke__domain_token(domain) || !anybody_dead(domain))
+        return 0;
+    yoke__registry_acquire(domain);
+    int found = recover(domain);
+    yoke__registry_release(domain);
+    return found;
+}

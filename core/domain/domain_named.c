@@ -1,0 +1,277 @@
+/*
+ * Named domains. All that happens to a name happens under the backend's lock of that name, which the system releases when
+ * its holder dies. So whoever holds it and finds a header without its magic knows that the maker is dead; and no participant can
+ * come between the last one's leaving and the unlinking.
+ */
+#include "make.h"
+
+#include "../backend.h"
+#include "../error.h"
+#include "participant.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What is asked for, settled. */
+typedef struct request {
+    const char        *name;
+    char               what[16 + YOKE__NAME_SIZE]; /* for messages */
+    yoke_open_mode     mode;
+    unsigned           permissions;
+    yoke_domain_options options;
+    yoke__domain_sizes sizes; /* if it is made */
+} request;
+
+/* What has the name. */
+typedef enum standing { STANDING_NONE, STANDING_DEAD, STANDING_ALIVE } standing;
+
+static int check_name(const char *name)
+{
+    size_t length = name ? strlen(name) : 0;
+    if (length == 0 || length >= YOKE__NAME_SIZE) {
+        return yoke__fail(YOKE_EINVAL, "a domain's name has 1 to %u characters, not %zu", YOKE__NAME_SIZE - 1, length);
+    }
+    for (const char *c = name; *c; c++) {
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+              strchr("._-", *c))) {
+            return yoke__fail(YOKE_EINVAL, "a domain's name has only letters, digits, '.', '_' and '-': '%s' has others",
+                              name);
+        }
+    }
+    return YOKE_OK;
+}
+
+static int settle(request *out, const char *name, const yoke_domain_options *options)
+{
+    *out = (request){.name = name};
+    YOKE_TRY(check_name(name));
+    if (options) {
+        if (options->struct_size < sizeof options->struct_size) {
+            return yoke__fail(YOKE_EINVAL, "domain '%s': options without their struct_size", name);
+        }
+        size_t known = options->struct_size < sizeof out->options ? options->struct_size : sizeof out->options;
+        memcpy(&out->options, options, known);
+    }
+    if (out->options.mode < YOKE_CREATE || out->options.mode > YOKE_OPEN_OR_CREATE) {
+        return yoke__fail(YOKE_EINVAL, "domain '%s': unknown mode %d", name, (int)out->options.mode);
+    }
+    out->mode = out->options.mode;
+    out->permissions = out->options.permissions;
+    snprintf(out->what, sizeof out->what, "domain '%s'", name);
+    return yoke__domain_settle(&out->sizes, &out->options);
+}
+
+/* Does anybody live in it? Slots are judged as they are; nothing is written. */
+static bool is_alive(yoke_domain *domain)
+{
+    for (uint32_t i = 0; i < YOKE__PARTICIPANTS; i++) {
+        uint64_t         word = yoke__a64_load_acquire(&domain->layout->participants[i].word);
+        yoke__slot_state state = yoke__slot_state_of(word);
+        if ((state == YOKE__SLOT_JOINING || state == YOKE__SLOT_LIVE) &&
+            yoke__token_alive(domain, yoke__token_make(i, yoke__slot_generation(word)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Maps the first page, to learn the reserve. STANDING_ALIVE: to be looked at in whole. */
+static int peek(const request *ask, standing *out, uint64_t *reserve)
+{
+    const yoke_backend   *backend = yoke__backend();
+    yoke__domain_expected expected = {.what = ask->what};
+    yoke_memory           memory;
+    bool                  ready;
+    int                   rc = backend->memory->open(&memory, ask->name, backend->system->page_size());
+    if (rc == YOKE_ENOENT) {
+        *out = STANDING_NONE;
+        return YOKE_OK;
+    }
+    YOKE_TRY(rc);
+    uint64_t size;
+    rc = backend->memory->size(&memory, &size);
+    if (rc == YOKE_OK && size < backend->system->page_size()) {
+        ready = false; /* the maker was sizing it: what has no first page has no magic */
+    } else if (rc == YOKE_OK) {
+        rc = yoke__domain_peek(&memory, &expected, &ready);
+    }
+    if (rc == YOKE_OK) {
+        *out = ready ? STANDING_ALIVE : STANDING_DEAD;
+        *reserve = ready ? ((const yoke__header *)memory.base)->reserve : 0;
+    }
+    backend->memory->close(&memory);
+    return rc;
+}
+
+/* Maps what has the name into domain, if it is sound and somebody lives in it. */
+static int look(yoke_domain *domain, const request *ask, standing *out)
+{
+    const yoke_memory_ops *ops = yoke__backend()->memory;
+    yoke__domain_expected  expected = {.what = ask->what};
+    YOKE_TRY(peek(ask, out, &expected.reserve));
+    if (*out != STANDING_ALIVE) {
+        return YOKE_OK;
+    }
+    YOKE_TRY(ops->open(&domain->memory, ask->name, expected.reserve));
+    domain->layout = domain->memory.base;
+    int rc = yoke__domain_validate(&domain->memory, &expected);
+    if (rc == YOKE_OK && is_alive(domain)) {
+        return YOKE_OK;
+    }
+    ops->close(&domain->memory);
+    *out = STANDING_DEAD;
+    return rc;
+}
+
+static int make(yoke_domain *domain, const request *ask)
+{
+    const yoke_memory_ops *ops = yoke__backend()->memory;
+    YOKE_TRY(ops->create(&domain->memory, ask->name, ask->sizes.reserve, yoke__domain_first_size(), ask->permissions));
+    domain->layout = domain->memory.base;
+    int rc = yoke__domain_init(domain, &ask->sizes);
+    if (rc == YOKE_OK) {
+        rc = yoke__domains_enter(domain);
+    }
+    if (rc < 0) {
+        ops->close(&domain->memory);
+        (void)ops->unlink(ask->name);
+    }
+    return rc;
+}
+
+static int join(yoke_domain *domain, const request *ask)
+{
+    const yoke__header *header = yoke__domain_header(domain);
+    uint64_t            asked = ask->options.reserve_bytes ? ask->sizes.reserve : header->reserve;
+    int                 rc = YOKE_OK;
+    if (ask->options.max_bytes && ask->options.max_bytes != header->budget) {
+        rc = yoke__fail(YOKE_EINVAL, "%s was made with max_bytes %llu, not %llu", ask->what,
+                        (unsigned long long)header->budget, (unsigned long long)ask->options.max_bytes);
+    } else if (asked != header->reserve) {
+        rc = yoke__fail(YOKE_EINVAL, "%s was made with reserve_bytes %llu, not %llu", ask->what,
+                        (unsigned long long)header->reserve, (unsigned long long)asked);
+    } else {
+        rc = yoke__domains_enter(domain);
+    }
+    if (rc < 0) {
+        yoke__backend()->memory->close(&domain->memory);
+    }
+    return rc;
+}
+
+/* One try with the name locked. *again: a dead domain was cleared away, which took the lock's object with it. */
+static int open_locked(yoke_domain *domain, const request *ask, bool *again)
+{
+    standing found = STANDING_NONE;
+    YOKE_TRY(look(domain, ask, &found));
+    switch (found) {
+    case STANDING_ALIVE:
+        if (ask->mode == YOKE_CREATE) {
+            yoke__backend()->memory->close(&domain->memory);
+            return yoke__fail(YOKE_EEXIST, "%s exists and is in use", ask->what);
+        }
+        return join(domain, ask);
+    case STANDING_DEAD:
+        *again = true;
+        return yoke__backend()->memory->unlink(ask->name);
+    default:
+        return ask->mode == YOKE_OPEN ? yoke__fail(YOKE_ENOENT, "there is no %s", ask->what) : make(domain, ask);
+    }
+}
+
+static int open_by_name(yoke_domain *domain, const request *ask)
+{
+    const yoke_memory_ops *ops = yoke__backend()->memory;
+    bool                   again;
+    int                    rc;
+    do {
+        yoke_native name_lock;
+        again = false;
+        rc = ops->name_lock(&name_lock, ask->name);
+        if (rc == YOKE_OK) {
+            rc = open_locked(domain, ask, &again);
+            ops->name_unlock(name_lock, ask->name);
+        }
+    } while (rc == YOKE_OK && again);
+    return rc;
+}
+
+/* Process lock held. */
+static int open_again(yoke_domain **out, const request *ask, yoke_domain *domain)
+{
+    if (ask->mode == YOKE_CREATE) {
+        return yoke__fail(YOKE_EEXIST, "%s exists: this process has it open", ask->what);
+    }
+    domain->opens++;
+    *out = domain;
+    return YOKE_OK;
+}
+
+static int open_first(yoke_domain **out, const request *ask)
+{
+    yoke_domain *domain = yoke__domains_new();
+    if (!domain) {
+        return YOKE_ENOMEM;
+    }
+    domain->named = true;
+    memcpy(domain->name, ask->name, strlen(ask->name) + 1);
+    int rc = open_by_name(domain, ask);
+    if (rc < 0) {
+        yoke__domains_drop(domain);
+        return rc;
+    }
+    *out = domain;
+    return YOKE_OK;
+}
+
+int yoke_domain_open(yoke_domain **out, const char *name, const yoke_domain_options *options)
+{
+    request ask;
+    if (!out) {
+        return yoke__fail(YOKE_EINVAL, "yoke_domain_open: nowhere to put the domain");
+    }
+    YOKE_TRY(settle(&ask, name, options));
+    if (!yoke__backend()->memory->name_lock) {
+        return yoke__fail(YOKE_ENOTSUP, "backend '%s' has no named memory", yoke__backend()->name);
+    }
+    yoke__domains_lock();
+    yoke_domain *mine = yoke__domains_find(name);
+    int          rc = mine ? open_again(out, &ask, mine) : open_first(out, &ask);
+    yoke__domains_unlock();
+    return rc;
+}
+
+/* The name goes with the last participant. If the name can't be locked, the next opener clears it away. */
+void yoke__domain_leave_named(yoke_domain *domain)
+{
+    const yoke_memory_ops *ops = yoke__backend()->memory;
+    yoke_native            name_lock;
+    bool                   locked = ops->name_lock(&name_lock, domain->name) == YOKE_OK;
+    yoke__domain_leave(domain);
+    if (locked && !is_alive(domain)) {
+        yoke__a32_store_release(&yoke__domain_header(domain)->state, 2);
+        (void)ops->unlink(domain->name);
+    }
+    if (locked) {
+        ops->name_unlock(name_lock, domain->name);
+    }
+}
+
+void yoke_domain_close(yoke_domain *domain)
+{
+    if (!domain) {
+        return;
+    }
+    yoke__domains_lock();
+    bool known = yoke__domains_is_named(domain);
+    if (known && --domain->opens == 0) {
+        yoke__domains_remove(domain);
+        yoke__domain_leave_named(domain);
+        yoke__backend()->memory->close(&domain->memory);
+        yoke__domains_drop(domain);
+    }
+    yoke__domains_unlock();
+    if (!known) {
+        yoke__fail(YOKE_EINVAL, "yoke_domain_close: not an open named domain");
+    }
+}

@@ -1,0 +1,134 @@
+/*
+ * Objects of a domain: directory entries with generations, names, references by participant. Handles: this process's
+ * pointers to them, from a pool whose memory never changes type, so that a closed or wrong handle is an error and not a
+ * fault.
+ */
+#ifndef YOKE_CORE_DOMAIN_OBJECT_H
+#define YOKE_CORE_DOMAIN_OBJECT_H
+
+#include "domain.h"
+
+#include <yoke/handles.h> /* yoke_open_mode */
+
+typedef enum yoke__kind {
+    YOKE__KIND_NONE,
+    YOKE__KIND_DOMAIN,  /* handles only */
+    YOKE__KIND_CONN,    /* handles only */
+    YOKE__KIND_PROCESS, /* process record: the start record, then the result */
+    YOKE__KIND_QUEUE,
+    YOKE__KIND_LOCK,
+    YOKE__KIND_VALUE,
+    YOKE__KIND_ARRAY,
+    YOKE__KIND_SHM,
+    YOKE__KIND_COUNT
+} yoke__kind;
+
+/* What core knows of a kind of object; one constant of these per kind, listed in types.c. Any function may be NULL. All
+ * are called with the registry lock held; they may take the object's own locks and the allocator's. */
+typedef struct yoke__object_type {
+    yoke__kind  kind;
+    const char *name; /* as in messages: "queue" */
+    /* The last reference is gone: frees what else belongs to the object (NULL: nothing does). The caller frees the
+     * object's own block afterwards, and only that. Repeated if its caller dies. */
+    void (*destroy)(yoke_domain *domain, yoke__id id, void *object);
+    /* A participant died: hand back what it held in this object. Repeatable. */
+    void (*sweep)(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
+    /* Does this object link the block that a dead participant owned (allocator.h)? held: by yoke__alloc_hold(). */
+    bool (*links)(yoke_domain *domain, yoke__id id, void *object, void *block, bool held);
+    /* Calls visit for each reference in flight that the object carries (messages, start records). */
+    void (*references)(yoke_domain *domain, void *object, void (*visit)(void *user, yoke__id id), void *user);
+} yoke__object_type;
+const yoke__object_type *yoke__object_type_of(yoke__kind kind);
+/* For tests, which put a kind of their own in the place of one: returns what was there. Before other threads run. */
+const yoke__object_type *yoke__object_type_replace(yoke__kind kind, const yoke__object_type *type);
+
+#define YOKE__HANDLE_MAGIC UINT32_C(0x796b6800) /* | kind; another value: closed or not a handle */
+
+/* First member of every public handle struct that stands for an object: struct yoke_queue { yoke__handle handle; }. */
+typedef struct yoke__handle {
+    yoke__a32    magic;     /* YOKE__HANDLE_MAGIC | kind while open */
+    yoke__a32    users;     /* calls that may be asleep in it, in this process */
+    yoke__a32    closing;   /* YOKE__CLOSING, YOKE__GONE or 0; if set sleepers answer YOKE_ECLOSED */
+    uint32_t     reference; /* index in this participant's reference table; with holder, under the registry lock */
+    yoke_domain *domain;
+    void        *object;    /* this process's address of it */
+    yoke__id     id;
+    void        *extra;     /* the kind's own, process-local */
+    struct yoke__handle *next; /* of free ones */
+    uint64_t     private_[4];  /* the kind's own, process-local caches; zero at open */
+    yoke__token  holder;       /* in whose table reference is; another than the domain's token: not renewed after fork */
+} yoke__handle;
+
+enum {
+    YOKE__CLOSING = 1, /* close has begun */
+    YOKE__GONE = 2     /* the object went away before a forked child came to hold it, or the domain was left */
+};
+
+typedef struct yoke__object_spec {
+    yoke__kind     kind;
+    const char    *name; /* NULL: none */
+    yoke_open_mode mode;
+    uint64_t       size; /* of the object's own block */
+    const void    *argument;
+    /* Fills the zeroed object, which nobody else can see yet; may allocate (intended = id). No lock is held. After a
+     * failure the caller frees whatever it allocated and gave to id; what still belongs to this process is its own to
+     * free. */
+    int (*init)(yoke_domain *domain, yoke__id id, void *object, const void *argument);
+    /* The name exists: do the caller's options agree with it? An error names both figures. NULL: always. */
+    int (*agree)(yoke_domain *domain, const void *object, const void *argument);
+} yoke__object_spec;
+
+/* The kind's name in messages: "queue". */
+const char *yoke__kind_name(yoke__kind kind);
+
+/* Makes or opens an object by spec. domain NULL: the default one. YOKE_EEXIST, YOKE_ENOENT, YOKE_ENOMEM, YOKE_EINVAL
+ * (name), YOKE_ETYPE (the name is another kind's). */
+int yoke__handle_create(yoke__handle **out, yoke_domain *domain, const yoke__object_spec *spec);
+/* Opens by id, as received from elsewhere. YOKE_ENOENT: gone or never was; YOKE_ETYPE. */
+int yoke__handle_open(yoke__handle **out, yoke_domain *domain, yoke__kind kind, yoke__id id);
+/* A handle that stands for no object of a domain (connections); domain, object and id are zero. YOKE_ENOMEM. */
+int yoke__handle_local(yoke__handle **out, yoke__kind kind);
+/* The handle if it is open and of that kind; else NULL with the error noted: YOKE_EINVAL, or YOKE_ECLOSED if the object
+ * went away before this forked child came to hold it (yoke_last_error()->code tells). In a forked child the first call
+ * joins the domain and renews the references of all inherited handles. */
+yoke__handle *yoke__handle_check(const void *handle, yoke__kind kind);
+/* Wakes sleepers through wake(handle) if there are any (NULL: none can sleep), waits for them, drops the reference.
+ * NULL is fine. */
+void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle));
+/* Around a sleep, so that close can wait for it. After enter look at closing before anything else: the fence pairs with
+ * the one in close (either close sees the user, or the user sees closing). */
+static inline void yoke__handle_enter(yoke__handle *handle)
+{
+    yoke__a32_add_acq_rel(&handle->users, 1);
+    yoke__fence_seq_cst();
+}
+void yoke__handle_left(yoke__handle *handle);
+static inline void yoke__handle_exit(yoke__handle *handle)
+{
+    uint32_t before = yoke__a32_sub_acq_rel(&handle->users, 1);
+    yoke__fence_seq_cst();
+    if (before == 1 && yoke__a32_load_relaxed(&handle->closing))
+        yoke__handle_left(handle);
+}
+
+/* The object behind an id, without locks; safe against stale and made-up ids. Only as good as the caller's own hold on
+ * the object. YOKE_ENOENT, YOKE_ETYPE (kind YOKE__KIND_NONE: any). */
+int yoke__object_find(void **object, yoke_domain *domain, yoke__kind kind, yoke__id id);
+
+/*
+ * References in flight. An object lives as long as its id stands in the reference table of a participant (open handles)
+ * or in a carrier that is itself alive (what references() visits: messages, start records). These two are the whole
+ * truth, counts are hints. So an id must never be in private hands only:
+ *   sender    keeps its handle open until the carrier shows the id; calls yoke__reference_add() before that;
+ *   receiver  opens its handles (yoke__handle_open) while the carrier still shows the ids (a hold does), lets the carrier
+ *             go after that, and calls yoke__reference_drop() last.
+ * The registry lock is taken inside.
+ */
+/* A carrier is about to show this id. YOKE_ENOENT. */
+int yoke__reference_add(yoke_domain *domain, yoke__id id);
+/* A carrier no longer shows this id: the object goes if that was the last of it. */
+void yoke__reference_drop(yoke_domain *domain, yoke__id id);
+/* Name of an object or "" ; kind as text; for messages. */
+const char *yoke__object_describe(yoke_domain *domain, yoke__id id, char *buffer, size_t size);
+
+#endif

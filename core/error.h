@@ -1,0 +1,22 @@
+/* Noting a failure for yoke_last_error() of this thread. */
+#ifndef YOKE_CORE_ERROR_H
+#define YOKE_CORE_ERROR_H
+
+#include <yoke/error.h>
+
+/* Notes code and a sentence that names object, limit or process; returns code. The arguments may point into the text
+ * noted before. */
+int yoke__fail(int code, const char *format, ...) YOKE_FORMAT(2, 3);
+/* Puts "context: " before the sentence already noted (a lower layer's); returns code. */
+int yoke__fail_in(int code, const char *format, ...) YOKE_FORMAT(2, 3);
+/* As yoke__fail, and notes which process is meant. */
+int yoke__fail_process(int code, int64_t pid, const char *format, ...) YOKE_FORMAT(3, 4);
+/* As yoke__fail, and notes the name of the object meant. */
+int yoke__fail_object(int code, const char *object, const char *format, ...) YOKE_FORMAT(3, 4);
+/* Forgets what was noted, in a new child. */
+void yoke__error_reset(void);
+
+/* Provided by core/process: terminates the children of this process, before YOKE_CHECK ends it. */
+void yoke__process_terminate_children(void);
+
+#endif

@@ -1,0 +1,116 @@
+/* Arrays in shared memory. */
+#include "cell.h"
+
+#include "../error.h"
+
+#include <string.h>
+
+struct yoke_array {
+    yoke__handle handle;
+};
+
+int yoke_array_create_(yoke_array **out, yoke_type type, size_t size, size_t count, const void *initial,
+                       const yoke_value_options *options)
+{
+    yoke__handle *handle;
+    if (!out)
+        return yoke__fail(YOKE_EINVAL, "the place for the array's handle is NULL");
+    YOKE_TRY(yoke__cell_create(&handle, YOKE__KIND_ARRAY, type, size, count, initial, options));
+    *out = (yoke_array *)handle;
+    return YOKE_OK;
+}
+
+void *yoke_array_data_(const yoke_array *array, yoke_type type, size_t size)
+{
+    return yoke__cell_data(array, YOKE__KIND_ARRAY, type, size);
+}
+
+void *yoke_array_at_(const yoke_array *array, yoke_type type, size_t size, size_t index)
+{
+    uint8_t *data = yoke__cell_data(array, YOKE__KIND_ARRAY, type, size);
+    size_t   count;
+    if (!data)
+        return NULL;
+    count = yoke_array_count(array);
+    if (index >= count) {
+        yoke__fail(YOKE_ERANGE, "index %zu in an array of %zu", index, count);
+        return NULL;
+    }
+    return data + index * size;
+}
+
+size_t yoke_array_count(const yoke_array *array)
+{
+    const yoke__cell *cell = yoke__cell_of(array, YOKE__KIND_ARRAY);
+    return cell ? (size_t)cell->count : 0;
+}
+
+yoke_lock *yoke_array_lock(yoke_array *array)
+{
+    return yoke__cell_lock(array, YOKE__KIND_ARRAY);
+}
+
+void yoke_array_close(yoke_array *array)
+{
+    yoke__cell_close(array, YOKE__KIND_ARRAY);
+}
+
+/* ---- text ------------------------------------------------------------------------------------------------------------------------- */
+
+static char *characters(const yoke_array *array, size_t *count)
+{
+    yoke__cell *cell = yoke__cell_of(array, YOKE__KIND_ARRAY);
+    if (!cell)
+        return NULL;
+    if (cell->type != YOKE_TYPE_I8 && cell->type != YOKE_TYPE_U8) {
+        yoke__fail(YOKE_ETYPE, "text needs an array of char, this one has elements of %llu bytes",
+                   (unsigned long long)cell->size);
+        return NULL;
+    }
+    *count = (size_t)cell->count;
+    return (char *)cell + YOKE__CELL_DATA;
+}
+
+int yoke_array_set_string(yoke_array *array, const char *text)
+{
+    size_t count, length;
+    char  *data = characters(array, &count);
+    if (!data)
+        return yoke_last_error()->code;
+    if (!text)
+        return yoke__fail(YOKE_EINVAL, "the text for an array is NULL");
+    length = strlen(text);
+    if (length >= count)
+        return yoke__fail(YOKE_EMSGSIZE, "text of %zu bytes and its NUL in an array of %zu", length, count);
+    memcpy(data, text, length + 1);
+    return YOKE_OK;
+}
+
+int yoke_array_get_string(const yoke_array *array, char *buffer, size_t capacity)
+{
+    size_t      count, length;
+    const char *data = characters(array, &count), *end;
+    if (!data)
+        return yoke_last_error()->code;
+    if (!buffer)
+        return yoke__fail(YOKE_EINVAL, "the buffer for an array's text is NULL");
+    end = memchr(data, 0, count);
+    length = end ? (size_t)(end - data) : count;
+    if (length >= capacity)
+        return yoke__fail(YOKE_EMSGSIZE, "text of %zu bytes and its NUL in a buffer of %zu", length, capacity);
+    memcpy(buffer, data, length);
+    buffer[length] = 0;
+    return YOKE_OK;
+}
+
+/* ---- the object ------------------------------------------------------------------------------------------------------------------- */
+
+static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
+{
+    yoke__cell *cell = object;
+    (void)id;
+    if (cell->locked)
+        yoke__lock_sweep(domain, &cell->lock, dead);
+}
+
+const yoke__object_type yoke__array_type = {.kind = YOKE__KIND_ARRAY, .name = "array", .sweep = sweep};

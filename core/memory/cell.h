@@ -1,0 +1,37 @@
+/*
+ * What a value and an array are in a domain: a header, the lock, and the elements. A value has one element. Everything
+ * but the lock and the elements is written by the creator before anybody else can see the object, and never changes.
+ */
+#ifndef YOKE_CORE_MEMORY_CELL_H
+#define YOKE_CORE_MEMORY_CELL_H
+
+#include "../domain/object.h"
+#include "../sync/lock.h"
+
+#include <yoke/memory.h>
+
+typedef struct yoke__cell {
+    uint32_t         type; /* yoke_type */
+    uint32_t         locked;
+    uint64_t         size; /* of one element */
+    uint64_t         count;
+    uint64_t         reserved;
+    yoke__lock_state lock; /* unused unless locked */
+    /* the elements, at YOKE__CELL_DATA */
+} yoke__cell;
+
+#define YOKE__CELL_DATA ((sizeof(yoke__cell) + 63u) & ~(size_t)63u)
+
+/* Makes or opens; count 0: as many as it has, only by opening. */
+int yoke__cell_create(yoke__handle **out, yoke__kind kind, yoke_type type, size_t size, size_t count,
+                      const void *initial, const yoke_value_options *options);
+/* The object behind a handle of that kind; NULL with the error noted. */
+yoke__cell *yoke__cell_of(const void *handle, yoke__kind kind);
+/* The elements if they are of that type; NULL with both types named. */
+void      *yoke__cell_data(const void *handle, yoke__kind kind, yoke_type type, size_t size);
+yoke_lock *yoke__cell_lock(const void *handle, yoke__kind kind);
+void       yoke__cell_close(void *handle, yoke__kind kind);
+
+extern const yoke__object_type yoke__value_type, yoke__array_type;
+
+#endif

@@ -1,0 +1,325 @@
+/* Arguments on their way into a child, and out of their packing there. */
+#include "cargo.h"
+
+#include "../error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Kinds of objects behind the kinds of handles. */
+static yoke__kind kind_of(uint32_t handle_kind)
+{
+    switch (handle_kind) {
+    case YOKE_H_queue:
+        return YOKE__KIND_QUEUE;
+    case YOKE_H_lock:
+        return YOKE__KIND_LOCK;
+    case YOKE_H_value:
+        return YOKE__KIND_VALUE;
+    case YOKE_H_array:
+        return YOKE__KIND_ARRAY;
+    case YOKE_H_shm:
+        return YOKE__KIND_SHM;
+    default:
+        return YOKE__KIND_NONE;
+    }
+}
+
+/* ---- packing ----------------------------------------------------------------------------------------------------- */
+
+/* An object of a named domain: the child opens that domain by its name, and this process keeps a handle meanwhile. */
+static int stow_abroad(yoke__cargo *cargo, yoke__start_entry *entry, const yoke__handle *handle)
+{
+    yoke__handle *kept;
+
+    YOKE_TRY(yoke__handle_open(&kept, handle->domain, kind_of(entry->kind), handle->id));
+    cargo->kept[cargo->kept_count++] = kept;
+    entry->what = YOKE__ENTRY_ABROAD;
+    entry->value = handle->id;
+    snprintf((char *)entry->domain, sizeof entry->domain, "%s", handle->domain->name);
+    return YOKE_OK;
+}
+
+static int stow_object(yoke__cargo *cargo, yoke__start_entry *entry, const void *item, const yoke_domain *home)
+{
+    const yoke__handle *handle = yoke__handle_check(item, kind_of(entry->kind));
+
+    if (!handle)
+        return yoke_last_error()->code;
+    if (handle->domain != home)
+        return stow_abroad(cargo, entry, handle);
+    entry->what = YOKE__ENTRY_OBJECT;
+    entry->value = handle->id;
+    return YOKE_OK;
+}
+
+static int stow_domain(yoke__start_entry *entry, const void *item)
+{
+    yoke_domain *domain;
+
+    YOKE_TRY(yoke__domain_of(&domain, (yoke_domain *)(uintptr_t)item));
+    entry->what = YOKE__ENTRY_DOMAIN;
+    snprintf((char *)entry->domain, sizeof entry->domain, "%s", domain->name);
+    return YOKE_OK;
+}
+
+/* The end is out of use from here on, until it is delivered or the cargo freed. */
+static int stow_conn(yoke__cargo *cargo, yoke__start_entry *entry, const yoke__packed_handle *from)
+{
+    size_t           index = cargo->native_count;
+    yoke__conn_move *move = &cargo->moves[index];
+    yoke_conn       *conn = (yoke_conn *)(uintptr_t)from->handle;
+
+    if (index == YOKE__START_NATIVES)
+        return yoke__fail(YOKE_EMSGSIZE, "one start can carry %d connections, not more", YOKE__START_NATIVES);
+    YOKE_TRY(yoke__conn_move_prepare(move, conn));
+    entry->what = YOKE__ENTRY_CONN;
+    entry->value = (uint64_t)move->flags << 32 | (uint32_t)index;
+    entry->size = move->unread_size;
+    cargo->natives[index] = move->native;
+    cargo->conns[index] = conn;
+    cargo->given[index] = (from->flags & 1u) != 0;
+    cargo->unread_size += move->unread_size;
+    cargo->native_count++;
+    return YOKE_OK;
+}
+
+static int stow(yoke__cargo *cargo, size_t position, const yoke_domain *home)
+{
+    const yoke__packed_handle *from = &cargo->packed.handles[position];
+    yoke__start_entry         *entry = &cargo->entries[position];
+
+    entry->kind = from->kind;
+    if (from->kind == YOKE_H_conn)
+        return stow_conn(cargo, entry, from);
+    if (from->flags & 1u)
+        return yoke__fail(YOKE_EINVAL, "YOKE_GIVE is for connections; a %s is closed by its own close function",
+                          yoke__kind_name(kind_of(from->kind)));
+    if (from->kind == YOKE_H_domain)
+        return stow_domain(entry, from->handle);
+    if (kind_of(from->kind) == YOKE__KIND_NONE)
+        return yoke__fail(YOKE_ENOTSUP, "handles of kind %u can't be passed to a process", (unsigned)from->kind);
+    return stow_object(cargo, entry, from->handle, home);
+}
+
+static int check_items(const yoke_item *items, const char *name)
+{
+    if (items && items->kind != YOKE_LIST_KIND)
+        return yoke__fail(YOKE_EINVAL, "the arguments of process %s are no list: use YOKE_ARGS()", name);
+    return YOKE_OK;
+}
+
+static int allocate(yoke__cargo *cargo)
+{
+    size_t count = cargo->packed.handle_count, conns = 0;
+
+    for (size_t i = 0; i < count; i++)
+        conns += cargo->packed.handles[i].kind == YOKE_H_conn;
+    cargo->entries = calloc(count, sizeof *cargo->entries);
+    cargo->kept = calloc(count, sizeof *cargo->kept);
+    if (!cargo->entries || !cargo->kept)
+        return yoke__fail(YOKE_ENOMEM, "no memory for %zu handles among arguments", count);
+    if (conns == 0)
+        return YOKE_OK;
+    conns = conns < YOKE__START_NATIVES ? conns : YOKE__START_NATIVES;
+    cargo->moves = calloc(conns, sizeof *cargo->moves);
+    cargo->natives = calloc(conns, sizeof *cargo->natives);
+    cargo->conns = calloc(conns, sizeof *cargo->conns);
+    cargo->given = calloc(conns, sizeof *cargo->given);
+    if (!cargo->moves || !cargo->natives || !cargo->conns || !cargo->given)
+        return yoke__fail(YOKE_ENOMEM, "no memory for %zu connections among arguments", conns);
+    return YOKE_OK;
+}
+
+static int stow_all(yoke__cargo *cargo, yoke_domain *home)
+{
+    if (cargo->packed.handle_count == 0)
+        return YOKE_OK;
+    YOKE_TRY(allocate(cargo));
+    for (size_t i = 0; i < cargo->packed.handle_count; i++)
+        YOKE_TRY(stow(cargo, i, home));
+    return YOKE_OK;
+}
+
+int yoke__cargo_pack(yoke__cargo *cargo, yoke_domain *domain, const yoke_item *items, const char *name)
+{
+    int rc;
+
+    memset(cargo, 0, sizeof *cargo);
+    if (!items)
+        return YOKE_OK;
+    YOKE_TRY(check_items(items, name));
+    YOKE_TRY(yoke__pack(&cargo->packed, items));
+    if (cargo->packed.size > YOKE__ARGUMENTS_MAX)
+        rc = yoke__fail(YOKE_EMSGSIZE, "the arguments of process %s have %zu bytes, at most %llu are allowed", name,
+                        cargo->packed.size, (unsigned long long)YOKE__ARGUMENTS_MAX);
+    else
+        rc = stow_all(cargo, domain);
+    if (rc < 0)
+        yoke__cargo_free(cargo);
+    return rc;
+}
+
+void yoke__cargo_delivered(yoke__cargo *cargo)
+{
+    for (size_t i = 0; i < cargo->native_count; i++) {
+        yoke__conn_move_commit(&cargo->moves[i]);
+        if (cargo->given[i])
+            yoke_conn_close(cargo->conns[i]);
+    }
+    cargo->native_count = 0;
+    cargo->kept = NULL;
+    cargo->kept_count = 0;
+}
+
+void yoke__cargo_free(yoke__cargo *cargo)
+{
+    for (size_t i = 0; i < cargo->native_count; i++)
+        yoke__conn_move_abort(&cargo->moves[i]);
+    for (size_t i = 0; i < cargo->kept_count; i++)
+        yoke__handle_close(cargo->kept[i], NULL);
+    free(cargo->moves);
+    free(cargo->natives);
+    free(cargo->conns);
+    free(cargo->given);
+    free(cargo->kept);
+    free(cargo->entries);
+    yoke__packed_free(&cargo->packed);
+    memset(cargo, 0, sizeof *cargo);
+}
+
+/* ---- the block --------------------------------------------------------------------------------------------------- */
+
+uint64_t yoke__cargo_block_size(const yoke__cargo *cargo, bool arguments)
+{
+    return sizeof(yoke__start_block) + cargo->packed.handle_count * sizeof(yoke__start_entry) +
+           (arguments ? cargo->packed.size + cargo->unread_size : 0);
+}
+
+void yoke__cargo_fill(const yoke__cargo *cargo, yoke__start_block *block, bool arguments)
+{
+    size_t count = cargo->packed.handle_count;
+
+    block->entry_count = (uint32_t)count;
+    block->arguments_size = arguments ? cargo->packed.size : 0;
+    if (count)
+        memcpy(yoke__block_entries(block), cargo->entries, count * sizeof *cargo->entries);
+    if (!arguments)
+        return;
+    if (cargo->packed.size)
+        memcpy(yoke__block_arguments(block), cargo->packed.data, cargo->packed.size);
+    uint8_t *unread = yoke__block_unread(block);
+    for (size_t i = 0; i < cargo->native_count; i++) {
+        if (cargo->moves[i].unread_size)
+            memcpy(unread, cargo->moves[i].unread, cargo->moves[i].unread_size);
+        unread += cargo->moves[i].unread_size;
+    }
+}
+
+/* ---- unpacking --------------------------------------------------------------------------------------------------- */
+
+static int open_domain(yoke_domain **out, const yoke__start_entry *entry, yoke_domain *home)
+{
+    char name[YOKE__NAME_SIZE];
+
+    snprintf(name, sizeof name, "%.*s", (int)sizeof name - 1, (const char *)entry->domain);
+    if (name[0])
+        return yoke_domain_open(out, name, YOKE_OPTIONS(yoke_domain_options, .mode = YOKE_OPEN));
+    *out = home;
+    return YOKE_OK;
+}
+
+/* The domain stays open for as long as this process lives: nobody else would know when to close it. */
+static int open_abroad(yoke__handle **out, const yoke__start_entry *entry, yoke_domain *home)
+{
+    yoke_domain *domain;
+
+    YOKE_TRY(open_domain(&domain, entry, home));
+    return yoke__handle_open(out, domain, kind_of(entry->kind), entry->value);
+}
+
+typedef struct arrival {
+    const yoke__child_start *start;
+    yoke__start_block       *block; /* or NULL */
+    size_t                   entry_count;
+} arrival;
+
+/* What the connection of this entry had read ahead: behind that of the entries before. */
+static const uint8_t *unread_of(const arrival *from, const yoke__start_entry *entry)
+{
+    const uint8_t *unread = yoke__block_unread(from->block);
+
+    for (const yoke__start_entry *before = yoke__block_entries(from->block); before < entry; before++)
+        unread += before->size;
+    return unread;
+}
+
+static int open_conn(yoke_conn **out, const arrival *from, const yoke__start_entry *entry)
+{
+    uint32_t index = (uint32_t)entry->value;
+
+    if (index >= from->start->native_count)
+        return yoke__fail(YOKE_EPROTO, "connection %u of %zu was not passed along", (unsigned)index,
+                          from->start->native_count);
+    if (from->start->conns) { /* forked: the end is there as it was */
+        *out = from->start->conns[index];
+        return YOKE_OK;
+    }
+    return yoke__conn_attach(out, from->start->natives[index], unread_of(from, entry), (size_t)entry->size,
+                             (uint32_t)(entry->value >> 32));
+}
+
+static int open_object(yoke__handle **out, const arrival *from, const yoke__start_entry *entry)
+{
+    if (entry->what == YOKE__ENTRY_ABROAD)
+        return open_abroad(out, entry, from->start->domain);
+    return yoke__handle_open(out, from->start->domain, kind_of(entry->kind), entry->value);
+}
+
+static int open_entry(void *user, uint32_t kind, uint32_t position, void **handle)
+{
+    const arrival           *from = user;
+    const yoke__start_entry *entry;
+    yoke__handle            *object = NULL;
+    yoke_domain             *domain = NULL;
+    yoke_conn               *conn = NULL;
+
+    if (position >= from->entry_count || yoke__block_entries(from->block)[position].kind != kind)
+        return yoke__fail(YOKE_EPROTO, "the start record has no handle of kind %u at position %u", (unsigned)kind,
+                          (unsigned)position);
+    entry = &yoke__block_entries(from->block)[position];
+    switch (entry->what) {
+    case YOKE__ENTRY_OBJECT:
+    case YOKE__ENTRY_ABROAD:
+        YOKE_TRY(open_object(&object, from, entry));
+        *handle = object;
+        return YOKE_OK;
+    case YOKE__ENTRY_DOMAIN:
+        YOKE_TRY(open_domain(&domain, entry, from->start->domain));
+        *handle = domain;
+        return YOKE_OK;
+    case YOKE__ENTRY_CONN:
+        YOKE_TRY(open_conn(&conn, from, entry));
+        *handle = conn;
+        return YOKE_OK;
+    default:
+        return yoke__fail(YOKE_EPROTO, "the start record has an unknown entry %u", (unsigned)entry->what);
+    }
+}
+
+int yoke__cargo_unpack(yoke_variant **out, const yoke__child_start *start, yoke__start_block *block)
+{
+    static const uint8_t no_arguments[] = {0x90}; /* an empty list, as MessagePack has it */
+    arrival              from = {.start = start, .block = block, .entry_count = block ? block->entry_count : 0};
+    const void          *data = start->arguments;
+    size_t               size = start->arguments_size;
+
+    if (!start->function && block) {
+        data = yoke__block_arguments(block);
+        size = (size_t)block->arguments_size;
+    }
+    if (size == 0)
+        return yoke__unpack(out, no_arguments, sizeof no_arguments, NULL, NULL);
+    return yoke__unpack(out, data, size, open_entry, &from);
+}

@@ -1,0 +1,65 @@
+/*
+ * What a client and its forkserver say to each other, over the channel between them:
+ *
+ *   client                                    server
+ *   hello (preload), once      ───────────>   runs the preload
+ *   request, with natives      ───────────>
+ *   its packed part, in pieces ───────────>   forks or spawns
+ *                              <───────────   reply
+ *
+ * Both are the same build and trust each other; what is checked is checked so that a mistake ends in a sentence. A
+ * client that dies in the middle ends the channel, and the server with it.
+ */
+#ifndef YOKE_CORE_PROCESS_FORKSERVER_H
+#define YOKE_CORE_PROCESS_FORKSERVER_H
+
+#include "start.h"
+
+#define YOKE__SERVER_MAGIC  UINT64_C(0x3176726573796b79) /* "ykyserv1", little endian */
+#define YOKE__SERVER_PIECE  32768u                       /* bytes of one datagram, far below what systems allow */
+#define YOKE__SERVER_PACKED (16u << 20)                  /* the most a packed part may have: arguments, environment */
+#define YOKE__SERVER_NATIVES (YOKE__START_NATIVES + 6u)  /* connections, standard descriptors, memory, lifeline */
+
+typedef struct yoke__server_hello {
+    uint64_t        magic;
+    uint32_t        size; /* of this struct */
+    uint32_t        has_preload;
+    yoke_code_place preload;
+} yoke__server_hello;
+
+/* Natives come in the order: those that stdio names, the lifeline if there is one, then the others. */
+typedef struct yoke__server_request {
+    uint64_t            magic;
+    uint32_t            size;   /* of this struct */
+    uint32_t            spawn;  /* 0: fork */
+    uint32_t            packed; /* bytes that follow */
+    int32_t             stdio[3]; /* index among the natives, or YOKE_STDIO_NULL */
+    int32_t             lifeline; /* index, or -1 */
+    uint32_t            others;   /* index of the first one that is neither */
+    yoke__start_message message;
+} yoke__server_request;
+
+typedef struct yoke__server_reply {
+    uint64_t      magic;
+    int32_t       code;       /* YOKE_OK, or why nothing was started */
+    uint32_t      other_user; /* 1: the client is not the server's user any more, and needs a new server */
+    int64_t       native;
+    yoke_identity child;
+    uint8_t       text[256];
+} yoke__server_reply;
+
+/* ---- the packed part (forkserver_pack.c) ----------------------------------------------------------------------------- */
+
+/* Packs program, arguments, environment, working directory and traits of launch into malloc'ed bytes. YOKE_ENOMEM;
+ * YOKE_EMSGSIZE, naming the limit. */
+int yoke__server_pack(uint8_t **out, size_t *size, const yoke_launch *launch);
+/* The reverse: out's strings and traits lie in bytes, its lists are malloc'ed. YOKE_EPROTO; YOKE_ENOMEM. */
+int  yoke__server_unpack(yoke_launch *out, const uint8_t *bytes, size_t size);
+void yoke__server_unpack_free(yoke_launch *launch);
+
+/* ---- for the rest of core -------------------------------------------------------------------------------------------- */
+
+/* Ends this process's forkserver, if there is one, and waits until it is gone. Its children live on. */
+void yoke__forkserver_stop(void);
+
+#endif

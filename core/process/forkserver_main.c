@@ -1,0 +1,359 @@
+/*
+ * The forkserver itself: one thread, one loop over two natives. It reads requests, forks or spawns, answers with the pid,
+ * and writes how its children ended into their records, since only it is told by the system.
+ */
+#include "forkserver.h"
+
+#include "../backend.h"
+#include "../domain/participant.h"
+#include "../error.h"
+#include "../message/node.h"
+#include "args.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A child that runs, and the record that its end belongs to. */
+typedef struct ward {
+    int64_t  pid;
+    yoke__id record;
+} ward;
+
+static struct {
+    yoke_domain *domain;
+    yoke_native  channel, deaths;
+    ward        *wards;
+    size_t       ward_count, ward_room;
+} server;
+
+/* A request as it arrived. */
+typedef struct order {
+    yoke__server_request header;
+    yoke_native          natives[YOKE__SERVER_NATIVES];
+    size_t               native_count;
+    uint8_t             *packed;
+    yoke_launch          launch;
+} order;
+
+static _Noreturn void leave(int status)
+{
+    yoke__domain_leave(server.domain);
+    yoke__backend()->process->exit_now(status);
+    abort();
+}
+
+/* ---- children --------------------------------------------------------------------------------------------------------- */
+
+/* Before the start, so that lack of memory fails the start and not the bookkeeping. */
+static int make_room(void)
+{
+    ward  *more;
+    size_t room = server.ward_room ? 2 * server.ward_room : 64;
+
+    if (server.ward_count < server.ward_room)
+        return YOKE_OK;
+    more = realloc(server.wards, room * sizeof *more);
+    if (!more)
+        return yoke__fail(YOKE_ENOMEM, "no memory in the forkserver for its %zu children", server.ward_count);
+    server.wards     = more;
+    server.ward_room = room;
+    return YOKE_OK;
+}
+
+static void note_end(int64_t pid, const yoke_exit_status *status)
+{
+    for (size_t i = 0; i < server.ward_count; i++) {
+        if (server.wards[i].pid != pid)
+            continue;
+        yoke__process_note_exit(server.domain, server.wards[i].record, status);
+        server.wards[i] = server.wards[--server.ward_count];
+        return;
+    }
+}
+
+static void reap_all(void)
+{
+    const yoke_process_ops *process = yoke__backend()->process;
+    yoke_exit_status        status;
+    int64_t                 pid;
+
+    process->server_clear(server.deaths);
+    while (process->reap_any(&status, &pid) == YOKE_OK)
+        note_end(pid, &status);
+}
+
+/* ---- receiving -------------------------------------------------------------------------------------------------------- */
+
+static int receive(void *data, size_t capacity, size_t *size, yoke_native *natives, size_t *count)
+{
+    return yoke__backend()->process->channel_recv(server.channel, data, capacity, size, natives,
+                                                  natives ? YOKE__SERVER_NATIVES : 0, count, INT64_MAX);
+}
+
+static bool index_is_good(int32_t index, size_t count, int32_t none)
+{
+    return index == none || (index >= 0 && (size_t)index < count);
+}
+
+static int check_header(const order *it, size_t size)
+{
+    const yoke__server_request *header = &it->header;
+    bool good = size == sizeof *header && header->magic == YOKE__SERVER_MAGIC && header->size == sizeof *header &&
+                header->packed > 0 && header->packed <= YOKE__SERVER_PACKED && header->others <= it->native_count &&
+                index_is_good(header->lifeline, it->native_count, -1);
+
+    for (int i = 0; i < 3; i++)
+        good = good && index_is_good(header->stdio[i], it->native_count, YOKE_STDIO_NULL);
+    return good ? YOKE_OK : yoke__fail(YOKE_EPROTO, "a request of %zu bytes to the forkserver can't be read", size);
+}
+
+/* The pieces have to be taken off the channel even if there is no room for them. */
+static int receive_packed(order *it)
+{
+    uint8_t waste[1];
+    size_t  done = 0;
+
+    it->packed = malloc(it->header.packed);
+    while (done < it->header.packed) {
+        size_t size = 0, count = 0;
+        int    rc = it->packed ? receive(it->packed + done, it->header.packed - done, &size, NULL, &count)
+                               : receive(waste, sizeof waste, &size, NULL, &count);
+
+        if (!it->packed && (rc == YOKE_EMSGSIZE || rc == YOKE_OK)) { /* cut off: as long as it was sent */
+            size_t left = it->header.packed - done;
+            size        = left < YOKE__SERVER_PIECE ? left : YOKE__SERVER_PIECE;
+            rc          = YOKE_OK;
+        }
+        if (rc < 0)
+            return rc;
+        done += size;
+    }
+    if (!it->packed)
+        return yoke__fail(YOKE_ENOMEM, "no memory in the forkserver for a request of %u bytes", it->header.packed);
+    return YOKE_OK;
+}
+
+/* A broken channel ends the server (YOKE_EEOF, YOKE_EPROTO); other failures are answered. */
+static int receive_order(order *out)
+{
+    size_t size;
+    int    lacking, rc;
+
+    memset(&out->launch, 0, sizeof out->launch);
+    out->packed       = NULL;
+    out->native_count = 0;
+    lacking           = receive(&out->header, sizeof out->header, &size, out->natives, &out->native_count);
+    if (lacking < 0 && lacking != YOKE_ENOMEM)
+        return lacking == YOKE_EMSGSIZE ? YOKE_EPROTO : lacking;
+    if (lacking == YOKE_OK)
+        YOKE_TRY(check_header(out, size));
+    else
+        out->native_count = 0;
+    rc = receive_packed(out);
+    if (rc == YOKE_OK && lacking == YOKE_OK)
+        rc = yoke__server_unpack(&out->launch, out->packed, out->header.packed);
+    if (rc == YOKE_OK && lacking < 0)
+        rc = yoke__fail(YOKE_ENOMEM, "no descriptors left in the forkserver for those that a start hands on");
+    return rc;
+}
+
+static void order_free(order *it)
+{
+    while (it->native_count > 0)
+        yoke__backend()->process->native_close(it->natives[--it->native_count]);
+    yoke__server_unpack_free(&it->launch);
+    free(it->packed);
+}
+
+/* ---- starting --------------------------------------------------------------------------------------------------------- */
+
+static void stdio_of(yoke_native out[3], const order *it)
+{
+    for (int i = 0; i < 3; i++)
+        out[i] = it->header.stdio[i] == YOKE_STDIO_NULL ? YOKE_STDIO_NULL : it->natives[it->header.stdio[i]];
+}
+
+static _Noreturn void refuse(const char *what)
+{
+    const yoke_error *error = yoke_last_error();
+
+    fprintf(stderr, "yoke: a process forked by the forkserver can't run: %s: %s\n", what, error ? error->text : "");
+    fflush(stderr);
+    yoke__backend()->process->exit_now(YOKE__CHILD_REFUSED);
+    abort();
+}
+
+/* The child is no server, and holds nothing of its parent's. */
+static void drop_server(void)
+{
+    const yoke_process_ops *process = yoke__backend()->process;
+
+    process->server_end(server.deaths);
+    process->native_close(server.channel);
+    process->native_close(YOKE__CHILD_LIFE);
+    free(server.wards);
+    server.wards = NULL;
+}
+
+static _Noreturn void run_child(order *it)
+{
+    const yoke_process_ops *process = yoke__backend()->process;
+    yoke_launch             rest    = it->launch;
+    yoke__child_start       start   = {
+                .domain       = server.domain,
+                .message      = it->header.message,
+                .lifeline     = it->header.lifeline < 0 ? YOKE_NO_NATIVE : it->natives[it->header.lifeline],
+                .natives      = it->natives + it->header.others,
+                .native_count = it->native_count - it->header.others,
+                .redirect     = &rest,
+    };
+    yoke_native stdio[3];
+
+    drop_server();
+    stdio_of(stdio, it);
+    if (process->redirect(stdio, NULL, NULL) < 0)
+        refuse("standard descriptors");
+    for (int i = 0; i < 3; i++)
+        if (stdio[i] != YOKE_STDIO_NULL)
+            process->native_close(stdio[i]);
+    if (process->traits_set(it->launch.traits, it->launch.traits_size) < 0)
+        refuse("what it inherits");
+    yoke__child_run(&start); /* directory and environment: failures are told in the record */
+}
+
+static int start_by_fork(int64_t *pid, order *it)
+{
+    YOKE_TRY(yoke__backend()->process->traits_check(it->launch.traits, it->launch.traits_size));
+    fflush(NULL); /* what the preload has printed must not be printed by every child */
+    YOKE_TRY(yoke__backend()->process->fork(pid));
+    if (*pid == 0)
+        run_child(it);
+    return YOKE_OK;
+}
+
+static int start_by_spawn(int64_t *pid, order *it)
+{
+    yoke_launch launch = it->launch;
+
+    stdio_of(launch.stdio, it);
+    launch.inherit       = it->natives + it->header.others;
+    launch.inherit_count = it->native_count - it->header.others;
+    return yoke__backend()->process->spawn(pid, &launch);
+}
+
+/* The start time is asked for while the child can't have been reaped: from then on the client can watch it. */
+static int start(yoke_identity *out, order *it)
+{
+    int64_t pid;
+
+    YOKE_TRY(make_room());
+    YOKE_TRY(it->header.spawn ? start_by_spawn(&pid, it) : start_by_fork(&pid, it));
+    server.wards[server.ward_count++] = (ward){pid, it->header.message.record};
+    if (yoke__backend()->life->identify(out, pid) < 0)
+        *out = (yoke_identity){.pid = pid};
+    return YOKE_OK;
+}
+
+/* ---- answering -------------------------------------------------------------------------------------------------------- */
+
+static int answer(int code, const yoke_identity *child)
+{
+    const yoke_error  *error = code < 0 ? yoke_last_error() : NULL;
+    yoke__server_reply reply;
+
+    memset(&reply, 0, sizeof reply);
+    reply.magic = YOKE__SERVER_MAGIC;
+    reply.code  = code;
+    reply.child = *child;
+    if (error) {
+        reply.native = error->native;
+        snprintf((char *)reply.text, sizeof reply.text, "%s", error->text ? error->text : yoke_error_text(code));
+    }
+    reply.other_user = code == YOKE_EACCES && error && error->native == 0; /* traits_check; not the system's word */
+    return yoke__backend()->process->channel_send(server.channel, &reply, sizeof reply, NULL, 0);
+}
+
+static void serve_one(void)
+{
+    yoke_identity child = {0};
+    order         it;
+    int           rc = receive_order(&it);
+
+    if (rc == YOKE_EEOF || rc == YOKE_EPROTO)
+        leave(0); /* the client is gone */
+    if (rc == YOKE_OK)
+        rc = start(&child, &it);
+    order_free(&it);
+    if (answer(rc, &child) < 0)
+        leave(0);
+}
+
+/* ---- the preload ------------------------------------------------------------------------------------------------------ */
+
+static void complain(const char *what)
+{
+    const yoke_error *error = yoke_last_error();
+
+    fprintf(stderr, "yoke: the forkserver's preload %s%s%s\n", what, error && error->text ? ": " : "",
+            error && error->text ? error->text : "");
+    fflush(stderr);
+}
+
+static void preload(const yoke_code_place *place)
+{
+    yoke_variant none = {.kind = YOKE_LIST_KIND};
+    yoke_args    arguments;
+    void (*function)(void);
+
+    if (yoke__backend()->code->resolve(&function, place) < 0 || yoke__args_init(&arguments, &none) < 0) {
+        complain("can't be called");
+        return;
+    }
+    if (((yoke_function *)function)(&arguments) < 0)
+        complain("failed");
+}
+
+static void hear_hello(void)
+{
+    yoke__server_hello hello;
+    size_t             size, count;
+
+    if (receive(&hello, sizeof hello, &size, NULL, &count) < 0 || size != sizeof hello ||
+        hello.magic != YOKE__SERVER_MAGIC || hello.size != sizeof hello)
+        leave(YOKE__CHILD_REFUSED);
+    if (hello.has_preload)
+        preload(&hello.preload);
+}
+
+/* ---- its life --------------------------------------------------------------------------------------------------------- */
+
+_Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_message *message, const yoke_native *natives,
+                                    size_t native_count)
+{
+    (void)message;
+    server.domain = domain;
+    if (native_count != 1) {
+        fprintf(stderr, "yoke: a forkserver is started with one channel, not %zu\n", native_count);
+        yoke__backend()->process->exit_now(YOKE__CHILD_REFUSED);
+    }
+    server.channel = natives[0];
+    /* Where the system can: it then ends with its client even inside the preload. Elsewhere its loop sees the end. */
+    (void)yoke__backend()->process->lifeline_arm(YOKE__CHILD_LIFE);
+    if (yoke__backend()->process->server_begin(&server.deaths) < 0) {
+        complain("was not reached"); /* with the reason */
+        leave(YOKE__CHILD_REFUSED);
+    }
+    hear_hello();
+    for (;;) {
+        yoke_native waited[2] = {server.channel, server.deaths};
+        uint8_t     ready[2]  = {0, 0};
+
+        if (yoke__backend()->waiting->wait_natives(waited, ready, 2, INT64_MAX) < 0)
+            continue; /* a signal; nothing else can go wrong with two descriptors */
+        if (ready[1])
+            reap_all();
+        if (ready[0])
+            serve_one();
+    }
+}

@@ -1,0 +1,213 @@
+/* Process records in shared memory. */
+#include "record.h"
+
+#include "../domain/allocator.h"
+#include "../domain/participant.h"
+#include "../error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t state_word(yoke__token owner, yoke__record_state state)
+{
+    return (uint64_t)owner << 32 | (uint32_t)state;
+}
+
+static void copy_text(uint8_t *to, size_t size, const char *from)
+{
+    snprintf((char *)to, size, "%s", from);
+}
+
+/* ---- the object type --------------------------------------------------------------------------------------------- */
+
+static void references(yoke_domain *domain, void *object, void (*visit)(void *user, yoke__id id), void *user)
+{
+    yoke__process_record *record = object;
+    yoke__start_block    *block = yoke__record_block(domain, record);
+
+    if (!block || !yoke__a32_load_acquire(&record->carried))
+        return;
+    for (uint32_t i = 0; i < block->entry_count; i++)
+        if (yoke__block_entries(block)[i].what == YOKE__ENTRY_OBJECT)
+            visit(user, yoke__block_entries(block)[i].value);
+}
+
+static bool links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held)
+{
+    yoke__process_record *record = object;
+
+    (void)id;
+    (void)held;
+    return yoke__a64_load_acquire(&record->block) == yoke__domain_offset(domain, block);
+}
+
+/* A child that died between claiming and opening its arguments: they are in flight no longer. The look for objects that
+ * nobody wants, which follows every death, finds them. */
+static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
+{
+    yoke__process_record *record = object;
+
+    (void)domain;
+    (void)id;
+    if (yoke__record_owner(record) == dead)
+        yoke__a32_store_release(&record->carried, 0);
+}
+
+/* Killed in between, the block is found linked, or the dead owner's. */
+static void free_block(yoke_domain *domain, yoke__process_record *record, void *block)
+{
+    yoke__alloc_take(domain, block);
+    yoke__a64_store_release(&record->block, 0);
+    yoke__free(domain, block);
+}
+
+static void destroy(yoke_domain *domain, yoke__id id, void *object)
+{
+    yoke__process_record *record = object;
+    yoke__start_block    *block = yoke__record_block(domain, record);
+
+    (void)id;
+    if (block)
+        free_block(domain, record, block);
+}
+
+const yoke__object_type yoke__process_type = {
+    .kind = YOKE__KIND_PROCESS,
+    .name = "process",
+    .destroy = destroy,
+    .sweep = sweep,
+    .links = links,
+    .references = references,
+};
+
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+static int init(yoke_domain *domain, yoke__id id, void *object, const void *argument)
+{
+    yoke__process_record    *record = object;
+    const yoke__record_spec *spec = argument;
+
+    (void)domain;
+    (void)id;
+    record->nonce = spec->nonce;
+    record->flags = spec->flags;
+    record->method = spec->method;
+    record->parent_pid = spec->parent_pid;
+    record->parent_token = spec->parent_token;
+    copy_text(record->name, sizeof record->name, spec->name);
+    copy_text(record->identity, sizeof record->identity, spec->identity);
+    copy_text(record->parent_name, sizeof record->parent_name, spec->parent_name);
+    yoke__a64_store_relaxed(&record->state, state_word(0, YOKE__RECORD_PREPARED));
+    return YOKE_OK;
+}
+
+int yoke__record_create(yoke__handle **out, yoke_domain *domain, const yoke__record_spec *spec)
+{
+    const yoke__object_spec object = {
+        .kind = YOKE__KIND_PROCESS,
+        .mode = YOKE_CREATE,
+        .size = sizeof(yoke__process_record),
+        .argument = spec,
+        .init = init,
+    };
+    return yoke__handle_create(out, domain, &object);
+}
+
+/* ---- states ------------------------------------------------------------------------------------------------------ */
+
+bool yoke__record_claim(yoke__process_record *record, yoke__token child)
+{
+    uint64_t expected = state_word(0, YOKE__RECORD_PREPARED);
+    return yoke__a64_cas_acq_rel(&record->state, &expected, state_word(child, YOKE__RECORD_CLAIMED));
+}
+
+bool yoke__record_abandon(yoke__process_record *record)
+{
+    uint64_t expected = state_word(0, YOKE__RECORD_PREPARED);
+    return yoke__a64_cas_acq_rel(&record->state, &expected, state_word(0, YOKE__RECORD_ABANDONED));
+}
+
+void yoke__record_running(yoke__process_record *record, yoke__token child)
+{
+    yoke__a64_store_release(&record->state, state_word(child, YOKE__RECORD_RUNNING));
+}
+
+void yoke__record_finish(yoke__process_record *record, yoke__token child, const yoke_result *result)
+{
+    record->how = (int32_t)result->how;
+    record->code = result->code;
+    record->error = result->error;
+    copy_text(record->text, YOKE__RESULT_TEXT, result->text);
+    yoke__a64_store_release(&record->state, state_word(child, YOKE__RECORD_FINISHED)); /* commits the above */
+}
+
+bool yoke__record_result(const yoke__process_record *record, yoke_result *out)
+{
+    if (yoke__record_state_of(record) != YOKE__RECORD_FINISHED)
+        return false;
+    out->how = (yoke_outcome)record->how;
+    out->code = record->code;
+    out->error = record->error;
+    snprintf(out->text, sizeof out->text, "%.*s", (int)YOKE__RESULT_TEXT - 1, (const char *)record->text);
+    return true;
+}
+
+/* ---- exit status ------------------------------------------------------------------------------------------------- */
+
+/* {1 : 1 | known : 1 | signal : 30 | code : 32}: one store tells it all. */
+#define NOTED UINT64_C(0x8000000000000000)
+#define KNOWN UINT64_C(0x4000000000000000)
+
+void yoke__record_note(yoke__process_record *record, const yoke_exit_status *status)
+{
+    uint64_t signal = (uint32_t)status->signal & 0x3fffffffu;
+    uint64_t note = NOTED | (status->known ? KNOWN : 0) | signal << 32 | (uint32_t)status->code;
+
+    yoke__a64_store_release(&record->note, note);
+    yoke__a32_store_release(&record->noted, 1);
+}
+
+bool yoke__record_noted(const yoke__process_record *record, yoke_exit_status *out)
+{
+    uint64_t note = yoke__a64_load_acquire(&record->note);
+
+    if (!(note & NOTED))
+        return false;
+    out->known = (note & KNOWN) != 0;
+    out->signal = (int32_t)(note >> 32 & 0x3fffffffu);
+    out->code = (int32_t)(uint32_t)note;
+    return true;
+}
+
+/* ---- references in flight ---------------------------------------------------------------------------------------- */
+
+int yoke__record_carry(yoke_domain *domain, yoke__process_record *record)
+{
+    yoke__start_block       *block = yoke__record_block(domain, record);
+    const yoke__start_entry *entries = yoke__block_entries(block);
+
+    for (uint32_t i = 0; i < block->entry_count; i++)
+        if (entries[i].what == YOKE__ENTRY_OBJECT)
+            YOKE_TRY(yoke__reference_add(domain, entries[i].value));
+    yoke__a32_store_release(&record->carried, 1);
+    return YOKE_OK;
+}
+
+/* The block goes last: its entries say what to drop. Nobody else reads them without the registry lock, so once that was
+ * ours after they stopped counting, nobody still does. */
+void yoke__record_drop(yoke_domain *domain, yoke__process_record *record)
+{
+    yoke__start_block *block = yoke__record_block(domain, record);
+
+    if (!block)
+        return;
+    if (yoke__a32_load_acquire(&record->carried)) {
+        yoke__a32_store_release(&record->carried, 0);
+        for (uint32_t i = 0; i < block->entry_count; i++)
+            if (yoke__block_entries(block)[i].what == YOKE__ENTRY_OBJECT)
+                yoke__reference_drop(domain, yoke__block_entries(block)[i].value);
+    }
+    yoke__registry_acquire(domain);
+    free_block(domain, record, block);
+    yoke__registry_release(domain);
+}

@@ -1,0 +1,105 @@
+/*
+ * The chain of rings. A ring is owned by the token of whoever made it, for as long as that participant lives: nobody
+ * needs to hand it over, and if the maker dies, the recovery asks yoke__chain_links() whether it is in use. Who takes a
+ * ring out of the chain makes it his own before it leaves the chain, for the same reason.
+ */
+#include "../domain/allocator.h"
+#include "queue.h"
+#include "ring.h"
+
+yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t sequence)
+{
+    yoke__ring *ring = (yoke__ring *)yoke__alloc(queue->domain, sizeof *ring + capacity, queue->id);
+
+    if (ring)
+        yoke__ring_init(ring, capacity, sequence);
+    return ring;
+}
+
+yoke__ring *yoke__chain_last(yoke__queue *queue)
+{
+    uint64_t    offset = yoke__a64_load_relaxed(&queue->state->tail_ring);
+    yoke__ring *ring = yoke__queue_ring(queue, offset);
+    uint64_t    next = yoke__a64_load_relaxed(&ring->next);
+
+    while (next) { /* who linked it died before it moved tail_ring */
+        yoke__a64_store_release(&queue->state->tail_ring, next);
+        ring = yoke__queue_ring(queue, next);
+        next = yoke__a64_load_relaxed(&ring->next);
+    }
+    return ring;
+}
+
+/* Takes the spare ring if it is at least that large: ours first, then out of the queue's word. */
+static yoke__ring *take_spare(yoke__queue *queue, uint64_t capacity, uint64_t sequence)
+{
+    uint64_t    offset = yoke__a64_load_acquire(&queue->state->spare);
+    yoke__ring *ring;
+
+    if (offset == 0)
+        return NULL;
+    ring = yoke__queue_ring(queue, offset);
+    if (ring->capacity < capacity)
+        return NULL;
+    /* Only producers clear the word, under the lock held here, so the ring can't go between the load and the store. */
+    yoke__alloc_take(queue->domain, ring);
+    yoke__a64_store_release(&queue->state->spare, 0);
+    yoke__ring_init(ring, ring->capacity, sequence);
+    return ring;
+}
+
+yoke__ring *yoke__chain_grow(yoke__queue *queue, yoke__ring *last)
+{
+    uint64_t    sequence = yoke__position_sequence(yoke__a64_load_relaxed(&last->tail));
+    uint64_t    capacity = last->capacity < YOKE__RING_LARGEST ? last->capacity * 2 : YOKE__RING_LARGEST;
+    yoke__ring *ring = take_spare(queue, last->capacity, sequence);
+    uint64_t    offset;
+
+    if (!ring)
+        ring = yoke__chain_ring_new(queue, capacity, sequence);
+    if (!ring)
+        return NULL;
+    offset = yoke__domain_offset(queue->domain, ring);
+    /* Commit of the growth; pairs with the acquire load in yoke__chain_first(): last's tail is final by then. */
+    yoke__a64_store_release(&last->next, offset);
+    yoke__a64_store_release(&queue->state->tail_ring, offset);
+    return ring;
+}
+
+/* Keeps a drained ring for the producers, or frees it. It is this process's already and out of the chain. */
+static void retire(yoke__queue *queue, yoke__ring *ring)
+{
+    uint64_t none = 0;
+
+    if (!yoke__a64_cas_acq_rel(&queue->state->spare, &none, yoke__domain_offset(queue->domain, ring)))
+        yoke__free(queue->domain, ring);
+}
+
+yoke__ring *yoke__chain_first(yoke__queue *queue)
+{
+    for (;;) {
+        yoke__ring *ring = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->head_ring));
+        uint64_t    head = yoke__a64_load_relaxed(&ring->head);
+        uint64_t    next;
+
+        if (head != ring->tail_seen)
+            return ring;
+        next = yoke__a64_load_acquire(&ring->next);
+        if (next == 0 || head != yoke__a64_load_acquire(&ring->tail))
+            return ring;
+        yoke__alloc_take(queue->domain, ring);
+        yoke__a64_store_release(&queue->state->head_ring, next);
+        retire(queue, ring);
+    }
+}
+
+bool yoke__chain_links(yoke__queue *queue, uint64_t offset)
+{
+    uint64_t at = yoke__a64_load_relaxed(&queue->state->head_ring);
+
+    if (offset == yoke__a64_load_relaxed(&queue->state->spare))
+        return true;
+    while (at && at != offset)
+        at = yoke__a64_load_relaxed(&yoke__queue_ring(queue, at)->next);
+    return at == offset && at != 0;
+}

@@ -1,0 +1,38 @@
+/*
+ * The lock under everything in shared memory: a 32-bit word that holds its owner's token. A dead owner is found by the
+ * kernel's word and taken over by one CAS; the taker is told. The owner is a process: a thread that ends holding a lock
+ * is the program's error, and not recovered.
+ *
+ *   word = 0 | token of the owner, with YOKE__WAITERS if somebody may sleep on it
+ *
+ * YOKE__TOKEN_FLAG belongs to the object around the word: acquire and takeover keep it, yoke__owner_release clears it,
+ * yoke__owner_release_keep keeps it. docs/design/waiting.md has the states and the orders.
+ */
+#ifndef YOKE_CORE_SYNC_OWNER_WORD_H
+#define YOKE_CORE_SYNC_OWNER_WORD_H
+
+#include "../wait/word.h"
+
+/* YOKE_OK, YOKE_OWNER_DIED (held; *dead, if not NULL, tells whom it was taken from), YOKE_ETIMEDOUT. No error is noted,
+ * but for YOKE_ENOMEM: this process could not become a participant. */
+int yoke__owner_acquire(yoke_domain *domain, yoke__a32 *word, yoke__deadline deadline, yoke__token *dead);
+/* Only by the owner's process. */
+void yoke__owner_release(yoke_domain *domain, yoke__a32 *word);
+
+/* The same with more to it, for locks of the user's. */
+typedef struct yoke__owner_wait {
+    yoke__deadline   deadline;
+    uint32_t         mark;    /* YOKE__TOKEN_FLAG: a takeover sets it, by the same CAS; or 0 */
+    const yoke__a32 *closing; /* if not NULL, a value other than 0 ends the wait with YOKE_ECLOSED */
+    yoke__id         object;  /* what the thread is recorded as waiting for, or 0 */
+    uint32_t         held;    /* out: the word as it was acquired, YOKE__TOKEN_FLAG included */
+    yoke__token      dead;    /* out: whom it was taken from, or 0 */
+} yoke__owner_wait;
+/* One look, no wait, no question who lives: YOKE_OK, or YOKE_EBUSY; YOKE_ENOMEM as above. Of wait, only held and dead
+ * are set. */
+int yoke__owner_try(yoke_domain *domain, yoke__a32 *word, yoke__owner_wait *wait);
+int yoke__owner_acquire_with(yoke_domain *domain, yoke__a32 *word, yoke__owner_wait *wait);
+/* By anybody. Returns what stood there: without a token, nobody held it and nothing has happened. */
+uint32_t yoke__owner_release_keep(yoke_domain *domain, yoke__a32 *word);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * One process sends a list of events through a pipe, another one receives them until the end of the day. Both ends are
+ * given away, and the list is an argument like any other.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <yoke/yoke.h>
+
+static int sender(const yoke_args *args)
+{
+    yoke_conn          *conn = yoke_args_conn(args, 0);
+    const yoke_variant *events = yoke_args_variant(args, 1);
+
+    for (size_t i = 0; i < yoke_variant_count(events); i++) {
+        const char *event = yoke_variant_string(yoke_variant_at(events, i), "");
+        YOKE_TRY(yoke_conn_send_string(conn, event, YOKE_FOREVER));
+        printf("Event Sent: %s\n", event);
+    }
+    return 0;
+}
+
+static int receiver(const yoke_args *args)
+{
+    yoke_conn *conn = yoke_args_conn(args, 0);
+    char       event[64];
+
+    for (;;) {
+        YOKE_TRY(yoke_conn_recv_string(conn, event, sizeof event, YOKE_FOREVER));
+        if (strcmp(event, "eod") == 0) {
+            puts("Event Received: End of Day");
+            return 0;
+        }
+        printf("Event Received: %s\n", event);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    yoke_conn    *conn1, *conn2;
+    yoke_process *process1, *process2;
+
+    yoke_main(argc, argv);
+    YOKE_CHECK(yoke_pipe_create(&conn1, &conn2, NULL));
+    YOKE_CHECK(yoke_process_start(
+        &process1, sender,
+        YOKE_ARGS(YOKE_GIVE(conn1), YOKE_LIST("get up", "brush your teeth", "shower", "work", "eod")), NULL));
+    YOKE_CHECK(yoke_process_start(&process2, receiver, YOKE_ARGS(YOKE_GIVE(conn2)), NULL));
+    YOKE_CHECK(yoke_process_finish(process1, NULL, YOKE_FOREVER));
+    YOKE_CHECK(yoke_process_finish(process2, NULL, YOKE_FOREVER));
+    return 0;
+}

@@ -1,0 +1,386 @@
+/**
+ * @file backend.h
+ * For authors of backends: the seam between yoke's core and a system.
+ *
+ * A backend is one constant table. Core asks it for memory, to sleep and to wake, who lives, to start processes, and
+ * for streams; all protocols are core's. A backend may lend whole groups from another one (see yoke_backend_find()).
+ *
+ * Rules for every function: returns YOKE_OK or a negative code of error.h, after yoke_backend_fail() has noted the
+ * native code; on failure nothing has happened and no out-parameter is touched. Any thread may call. No lock of core is
+ * held unless the slot says so. A function may block only where it says so. Descriptors are made close-on-exec.
+ */
+#ifndef YOKE_BACKEND_H
+#define YOKE_BACKEND_H
+
+#include "error.h"
+#include "process.h" /* YOKE_STDIO_… */
+
+YOKE_BEGIN
+
+/** A native descriptor (POSIX) or HANDLE (Windows). */
+typedef intptr_t yoke_native;
+/** No descriptor or HANDLE. */
+#define YOKE_NO_NATIVE ((yoke_native)-1)
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+/** Shared memory as one process sees it. Filled by the backend. */
+typedef struct yoke_memory {
+    void       *base;      /**< start of the mapping */
+    uint64_t    reserved;  /**< bytes of address space from base; only the committed ones may be touched */
+    yoke_native handle;    /**< what another process needs to map the same memory */
+} yoke_memory;
+
+/** Shared memory. */
+typedef struct yoke_memory_ops {
+    size_t struct_size;
+    /** Makes memory, reserves `reserve` bytes of address space and commits the first `size` of them: zeroed and really
+     *  allocated. name NULL: private, leaves nothing behind whatever dies. Otherwise YOKE_EEXIST if the name is taken.
+     *  permissions: POSIX mode bits, 0 for owner only. YOKE_ENOMEM when memory, descriptors or address space lack. */
+    int (*create)(yoke_memory *out, const char *name, uint64_t reserve, uint64_t size, unsigned permissions);
+    /** Maps named memory; reserve is what its header says (or one page, to read that header). YOKE_ENOENT. */
+    int (*open)(yoke_memory *out, const char *name, uint64_t reserve);
+    /** Maps memory whose handle was inherited or received. Takes the handle over on success. */
+    int (*adopt)(yoke_memory *out, yoke_native handle, uint64_t reserve);
+    /** How many bytes are committed. */
+    int (*size)(const yoke_memory *memory, uint64_t *size);
+    /** Commits [from, to) for every process that maps the memory. Called under the domain's allocator lock; may be
+     *  repeated for a range whose grower died half way. YOKE_ENOMEM rather than a fault later. */
+    int (*grow)(yoke_memory *memory, uint64_t from, uint64_t to);
+    /** Gives the pages of [from, to) back to the system; they read as zero afterwards. May do nothing. */
+    int (*trim)(yoke_memory *memory, uint64_t from, uint64_t to);
+    /** Unmaps and drops the handle. */
+    void (*close)(yoke_memory *memory);
+    /** Removes a name. YOKE_ENOENT. */
+    int (*unlink)(const char *name);
+    /** Bytes that this process may still take before its cgroup or the system runs short. */
+    uint64_t (*available)(void);
+    /** Makes this process the only one that may create, open or unlink memory of that name, until name_unlock() or until
+     *  it dies, as the system sees it. Blocks while another process does. NULL (both): names are not supported. */
+    int (*name_lock)(yoke_native *out, const char *name);
+    void (*name_unlock)(yoke_native lock, const char *name);
+} yoke_memory_ops;
+
+/* ---- waiting --------------------------------------------------------------------------------------------------- */
+
+/** Names a doorbell so that any process of the domain can ring it. */
+typedef struct yoke_bell_name {
+    uint64_t domain;
+    uint32_t index, generation;
+} yoke_bell_name;
+
+/** Sleeping and waking. */
+typedef struct yoke_wait_ops {
+    size_t struct_size;
+    /** Sleeps while *word is expected, for at most timeout nanoseconds (>= 0), across processes. YOKE_OK when woken,
+     *  changed, or for no reason; YOKE_ETIMEDOUT. Signals may end it early. NULL where the system has nothing alike:
+     *  core then parks threads on doorbells. */
+    int (*wait_word)(const uint32_t *word, uint32_t expected, int64_t timeout);
+    /** Wakes up to count sleepers on the word. Never fails. NULL exactly when wait_word is. */
+    void (*wake_word)(const uint32_t *word, uint32_t count);
+    /** Opens this process's end of a doorbell. The native is pollable for reading by any event loop. */
+    int (*bell_open)(yoke_native *out, const yoke_bell_name *name);
+    /** Rings; rings may merge. YOKE_ENOENT if nobody has it open. Never blocks. */
+    int (*bell_ring)(const yoke_bell_name *name);
+    /** Sleeps until rung or for timeout nanoseconds; consumes the rings. YOKE_OK or YOKE_ETIMEDOUT. */
+    int (*bell_wait)(yoke_native bell, int64_t timeout);
+    /** Consumes pending rings without waiting. */
+    void (*bell_clear)(yoke_native bell);
+    /** name NULL: only this process's copy goes, in a forked child whose parent goes on using the bell. */
+    void (*bell_close)(yoke_native bell, const yoke_bell_name *name);
+    /** Removes what a bell of a dead process left in the file system, if anything. */
+    void (*bell_remove)(const yoke_bell_name *name);
+    /** As wait_word and wake_word, for threads of one process only. Never NULL. */
+    int (*wait_local)(const uint32_t *word, uint32_t expected, int64_t timeout);
+    void (*wake_local)(const uint32_t *word, uint32_t count);
+    /** Sleeps until one of the natives is readable (ready[i] set to 1, else 0) or timeout nanoseconds have passed.
+     *  Any count. YOKE_OK or YOKE_ETIMEDOUT. */
+    int (*wait_natives)(const yoke_native *natives, uint8_t *ready, size_t count, int64_t timeout);
+    /** Calls hook(thread) on the calling thread when that ends; thread is not NULL. One hook per process. May be NULL:
+     *  then what a thread held comes back when its process leaves. */
+    int (*at_thread_end)(void (*hook)(void *thread), void *thread);
+} yoke_wait_ops;
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+/** Which process, for ever: pids come back, this triple doesn't. */
+typedef struct yoke_identity {
+    int64_t  pid;
+    uint64_t start; /**< start time in the system's own unit */
+    uint64_t space; /**< pid namespace and boot; processes of different spaces can't judge each other */
+} yoke_identity;
+
+/** Who lives. */
+typedef struct yoke_life_ops {
+    size_t struct_size;
+    /** The calling process. */
+    int (*self)(yoke_identity *out);
+    /** Starts watching a process. start 0: the caller's own child, not yet reaped. YOKE_ENOENT: it is certainly dead. Any other failure: cannot tell. The native becomes
+     *  readable when the process has died, and stays so. */
+    int (*watch)(yoke_native *out, const yoke_identity *who);
+    /** 1 alive (or cannot tell), 0 dead. Only the kernel's word counts. */
+    int (*is_alive)(yoke_native life);
+    /** Waits for death for timeout nanoseconds. YOKE_OK or YOKE_ETIMEDOUT. */
+    int (*wait)(yoke_native life, int64_t timeout);
+    void (*close)(yoke_native life);
+    /** Start time of a process that the caller knows to be running (a child not yet reaped). YOKE_ENOENT. */
+    int (*identify)(yoke_identity *out, int64_t pid);
+} yoke_life_ops;
+
+/* ---- processes --------------------------------------------------------------------------------------------------- */
+
+/** What to start. Everything is borrowed for the call. */
+typedef struct yoke_launch {
+    size_t             struct_size;
+    const char        *program;           /**< NULL: the running executable, even if its file was replaced */
+    const char *const *arguments;         /**< NULL-ended, [0] included */
+    const char *const *environment;       /**< NULL: inherited */
+    const char        *working_directory; /**< NULL: inherited */
+    yoke_native        stdio[3];          /**< natives, or YOKE_STDIO_… */
+    const yoke_native *inherit;           /**< become descriptors 3, 4, … of the child */
+    size_t             inherit_count;
+    const void        *traits; /**< as traits_get() told them in another process; NULL: this process's own */
+    size_t             traits_size;
+} yoke_launch;
+
+/** Room for what traits_get() writes. */
+#define YOKE_TRAITS_SIZE 8192
+
+/** What a process can be sent. */
+typedef enum yoke_signal { YOKE_SIGNAL_INTERRUPT, YOKE_SIGNAL_TERMINATE, YOKE_SIGNAL_KILL } yoke_signal;
+
+/** How a process ended, as the system tells its parent. */
+typedef struct yoke_exit_status {
+    bool    known;    /**< false if somebody else reaped it */
+    int32_t code;     /**< exit status, if signal is 0 */
+    int32_t signal;   /**< POSIX signal number, else 0 */
+} yoke_exit_status;
+
+/** Starting and ending processes. */
+typedef struct yoke_process_ops {
+    size_t struct_size;
+    /** Starts a program; the child has only the descriptors named in launch. YOKE_ENOENT: no such executable. */
+    int (*spawn)(int64_t *pid, const yoke_launch *launch);
+    /** Forks. *pid is 0 in the child. NULL where there is no fork. Core's process-local locks are held across it. */
+    int (*fork)(int64_t *pid);
+    /** In a forked child or a started one, before user code: gives descriptors 0..2 their targets. */
+    int (*redirect)(const yoke_native stdio[3], const char *working_directory, const char *const *environment);
+    /** This process's environment, NULL-ended; borrowed until it changes. */
+    const char *const *(*environment)(void);
+    /** Takes the exit status of a dead child of this process. Never blocks. YOKE_EBUSY: still running. */
+    int (*reap)(yoke_exit_status *out, int64_t pid);
+    /** Takes the exit status of any dead child of this process, and tells which. Never blocks. YOKE_EBUSY: no child is
+     *  dead; YOKE_ECHILD: there are no children. For servers, whose children are all the library's. */
+    int (*reap_any)(yoke_exit_status *out, int64_t *pid);
+    /** Makes this process one that starts others on behalf of another: it ignores the interrupt key, and *deaths becomes
+     *  readable when a child may have died. */
+    int (*server_begin)(yoke_native *deaths);
+    /** Empties deaths; before reap_any is asked. */
+    void (*server_clear)(yoke_native deaths);
+    /** In a child forked by a server: undoes that, and closes deaths. */
+    void (*server_end)(yoke_native deaths);
+    /** What a child inherits from its parent beyond what yoke_launch says, for a start by another process: current
+     *  directory, file mode mask, signal mask, limits, CPU affinity, user and groups. Opaque; at most YOKE_TRAITS_SIZE
+     *  bytes. */
+    int (*traits_get)(void *out, size_t capacity, size_t *size);
+    /** Gives them to the calling process: a forked child before user code. YOKE_EACCES: they are another user's.
+     *  YOKE_EINVAL: not traits. */
+    int (*traits_set)(const void *traits, size_t size);
+    /** Whether this process could give a child these traits: they are of its own user. YOKE_EACCES, YOKE_EINVAL. */
+    int (*traits_check)(const void *traits, size_t size);
+    /** Sends to a process that life says is alive; never to a recycled pid. YOKE_ENOENT: gone already. */
+    int (*signal)(int64_t pid, yoke_native life, yoke_signal signal);
+    /** Makes a lifeline: the holder of ends[1] lives as long as it wants the holder of ends[0] to live. */
+    int (*lifeline)(yoke_native ends[2]);
+    /** In the child: the process is killed by the system when the last copy of the other end goes, whatever it is
+     *  doing. Kills at once if it is gone already. */
+    int (*lifeline_arm)(yoke_native end);
+    /** Writes at most 1 KiB into ends[1] at once, before the child is started. Never blocks. */
+    int (*lifeline_write)(yoke_native end, const void *data, size_t size);
+    /** Reads exactly size bytes from ends[0], for timeout nanoseconds at most: YOKE_EEOF (the other end is gone),
+     *  YOKE_ETIMEDOUT, YOKE_EPROTO (end is no lifeline). */
+    int (*lifeline_read)(yoke_native end, void *data, size_t size, int64_t timeout);
+    /** A connected pair that carries datagrams and natives between related processes; blocking. */
+    int (*channel)(yoke_native ends[2]);
+    /** Sends one datagram with natives (which stay the caller's). YOKE_EEOF: the peer is gone. May block. */
+    int (*channel_send)(yoke_native end, const void *data, size_t size, const yoke_native *natives, size_t count);
+    /** Receives one datagram: YOKE_EEOF, YOKE_ETIMEDOUT, YOKE_EMSGSIZE, YOKE_ENOMEM (no descriptors left; the natives
+     *  are gone, the data is there). Natives are the caller's. */
+    int (*channel_recv)(yoke_native end, void *data, size_t capacity, size_t *size, yoke_native *natives,
+                        size_t natives_capacity, size_t *count, int64_t timeout);
+    void (*native_close)(yoke_native native);
+    /** In a started program, before user code: natives 3 to 2 + count are the process's own from now on, and no later
+     *  exec passes them on; what else its starter's host let through by accident is closed. */
+    void (*claim_natives)(size_t count);
+    /** A second native for the same thing. */
+    int (*native_duplicate)(yoke_native *out, yoke_native native);
+    /** Ends the process at once: no handlers of the C library, nothing flushed. */
+    void (*exit_now)(int status);
+} yoke_process_ops;
+
+/* ---- modules ------------------------------------------------------------------------------------------------------ */
+
+/** Where a function lies, in terms that another process of the same build can resolve. */
+typedef struct yoke_code_place {
+    uint64_t offset;       /**< from the start of the module's image */
+    uint8_t  build[20];    /**< identity of the module's build */
+    uint8_t  build_size;   /**< 0: the build can't be identified */
+    bool     main_program; /**< else module holds the path */
+    char     module[1024];
+} yoke_code_place;
+
+/** Where functions lie. */
+typedef struct yoke_code_ops {
+    size_t struct_size;
+    /** YOKE_ENOENT: the address lies in no module's code. */
+    int (*locate)(yoke_code_place *out, void (*function)(void));
+    /** Loads the module if needed and checks the build. YOKE_ENOENT: no such module; YOKE_EINVAL: another build, or
+     *  not code. */
+    int (*resolve)(void (**out)(void), const yoke_code_place *place);
+} yoke_code_ops;
+
+/* ---- streams ------------------------------------------------------------------------------------------------------ */
+
+/** A stream of bytes: one end of a pair, pipe or socket. Opaque; the backend's. */
+typedef struct yoke_stream yoke_stream;
+
+typedef struct yoke_stream_request yoke_stream_request;
+
+/** Completion of a request that nobody waits for. Runs on the loop's thread, without locks; the request is no longer
+ *  the backend's and may be freed. */
+typedef void yoke_stream_done(yoke_stream_request *request);
+
+/** Bytes to write, borrowed. */
+typedef struct yoke_stream_part {
+    const void *data;
+    size_t      size;
+} yoke_stream_part;
+
+/** A read or a write under way. Memory of the caller's, which must stay until the request is done or cancelled; the
+ *  caller sets done and user, the backend the rest. */
+struct yoke_stream_request {
+    yoke_stream_done *done; /**< NULL: the caller will wait() */
+    void             *user;
+    /* The result, once the request is done. */
+    int     status; /**< YOKE_OK, or a negative code */
+    int64_t native; /**< what the system said, if status is negative */
+    size_t  size;   /**< bytes read; bytes written or certain to be written, also if status is negative */
+    /* The backend's own. */
+    yoke_stream         *stream;
+    yoke_stream_request *next;
+    void (*run)(yoke_stream_request *request);
+    void                   *waiter;
+    void                   *buffer;
+    const yoke_stream_part *parts;
+    size_t                  capacity;
+    size_t                  count;
+    uint32_t                state;
+    bool                    done_at_once;
+};
+
+#define YOKE_STREAM_READ  1u /**< the native can be read from */
+#define YOKE_STREAM_WRITE 2u /**< the native can be written to */
+
+/**
+ * Streams run on loops, and a loop is a matter of one thread at a time. A stream has none until its first read or write
+ * binds it to the process's private loop, which is made for the first such stream and goes with the last one, with all
+ * its descriptors. No thread is started: whoever waits runs the loop for everybody, or sleeps while somebody else does.
+ *
+ * A forked child has the natives but not the loop: there a stream is as new, bound again by its first read or write, and
+ * requests under way in the parent don't exist. Other requests than these may be made by any thread at any time, but one
+ * read at a time; close() and take() only when no request is under way.
+ */
+typedef struct yoke_stream_ops {
+    size_t struct_size;
+    /** Makes two connected natives. one_way: ends[0] only reads, ends[1] only writes. YOKE_ENOMEM: no descriptors. */
+    int (*pair)(yoke_native ends[2], bool one_way);
+    /** Makes a stream of a native and takes it over; flags: YOKE_STREAM_READ and YOKE_STREAM_WRITE. Touches no loop and
+     *  not the native. YOKE_ENOMEM. */
+    int (*open)(yoke_stream **out, yoke_native native, uint32_t flags);
+    /** Starts to read what is there, at least one byte and at most capacity. Done with YOKE_EEOF at the end, YOKE_EBROKEN
+     *  if the peer was cut off, YOKE_ECLOSED after interrupt(). May be done on return. */
+    void (*read)(yoke_stream *stream, yoke_stream_request *request, void *buffer, size_t capacity);
+    /** Starts to write all parts, gathered, after the writes begun before; they are borrowed until the request is done.
+     *  Done when the system has taken every byte; no parts: when it has taken all those before. Done with YOKE_EBROKEN
+     *  if the peer is gone. May be done on return. */
+    void (*write)(yoke_stream *stream, yoke_stream_request *request, const yoke_stream_part *parts, size_t count);
+    /** Waits for a request for timeout nanoseconds; INT64_MAX: for ever. YOKE_OK: it is done, whatever its status;
+     *  YOKE_ETIMEDOUT: it is still under way. Signals don't end it. A time-out of 0 looks once. */
+    int (*wait)(yoke_stream_request *request, int64_t timeout);
+    /** Ends a request that may still be under way, without its done. On return it is the caller's: done as it would
+     *  have been, or status YOKE_ETIMEDOUT and size as far as it came. Bytes counted as written will be written, in
+     *  order; no byte is read and not counted. */
+    void (*cancel)(yoke_stream_request *request);
+    /** Has every read, and every write that hasn't moved a byte yet (all: also those that have), be done with
+     *  YOKE_ECLOSED, now and from now on. For closing while other threads wait. */
+    void (*interrupt)(yoke_stream *stream, bool all);
+    /** Closes the native and frees the stream. What was counted as written but isn't yet is lost. */
+    void (*close)(yoke_stream *stream);
+    /** Frees the stream and gives its native back; it may be another number than before. The stream stays if that
+     *  fails: YOKE_ENOMEM, YOKE_ENOTSUP (used already, and this system can't). */
+    int (*take)(yoke_native *out, yoke_stream *stream);
+    /** The native, which stays the stream's. */
+    yoke_native (*native)(const yoke_stream *stream);
+} yoke_stream_ops;
+
+/* ---- system ------------------------------------------------------------------------------------------------------- */
+
+/** The rest of the system. */
+typedef struct yoke_system_ops {
+    size_t struct_size;
+    /** Monotonic nanoseconds; one clock for all processes of the machine. */
+    int64_t (*now)(void);
+    /** CPUs this process may use: affinity and cgroup quota counted, at least 1. */
+    int (*cpu_count)(void);
+    /** CPUs of the machine that are on line. */
+    int (*cpu_count_all)(void);
+    int (*random)(void *out, size_t size);
+    size_t (*page_size)(void);
+    /** Lets another thread run. */
+    void (*yield)(void);
+    /** Calls child in every forked child before fork() returns there; prepare and parent around it. Once. */
+    int (*at_fork)(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+    /** A number for the calling thread, unique among the threads of the machine that live. */
+    uint64_t (*thread_id)(void);
+} yoke_system_ops;
+
+/* ---- the table ----------------------------------------------------------------------------------------------------- */
+
+enum {
+    YOKE_CAP_SPAWN = 1,
+    YOKE_CAP_FORK = 2,
+    YOKE_CAP_FORKSERVER = 4,
+    YOKE_CAP_PASS_NATIVES = 8 /**< channel_send carries natives */
+};
+
+/** A backend: all groups. */
+typedef struct yoke_backend {
+    size_t                  struct_size;
+    const char             *name;
+    uint32_t                capabilities;
+    const yoke_memory_ops  *memory;
+    const yoke_wait_ops    *waiting;
+    const yoke_life_ops    *life;
+    const yoke_process_ops *process;
+    const yoke_code_ops    *code;
+    const yoke_stream_ops  *stream;
+    const yoke_system_ops  *system;
+} yoke_backend;
+
+/** Adds a backend to those built in. It must live as long as the process. YOKE_EEXIST: the name is taken;
+ *  YOKE_EINVAL: a group is missing. Before first use of the library, by one thread. */
+YOKE_API YOKE_CHECKED int yoke_backend_register(const yoke_backend *backend);
+/** Built-in or registered backend, or NULL. */
+YOKE_API const yoke_backend *yoke_backend_find(const char *name);
+/** Chooses the backend of this process by name, before anything else is used; otherwise the environment variable
+ *  YOKE_BACKEND chooses, or the first one built. YOKE_ENOENT: no such backend; YOKE_EBUSY: already in use. */
+YOKE_API YOKE_CHECKED int yoke_backend_choose(const char *name);
+/** NULL-ended list of names. */
+YOKE_API const char *const *yoke_backend_names(void);
+/** The one in use. */
+YOKE_API const yoke_backend *yoke_backend_current(void);
+/** Notes what the system said for yoke_last_error() of this thread and returns code. format as in printf. */
+YOKE_API int yoke_backend_fail(int code, int64_t native, const char *format, ...) YOKE_FORMAT(3, 4);
+
+YOKE_END
+#endif

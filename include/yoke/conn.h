@@ -1,0 +1,154 @@
+/**
+ * @file conn.h
+ * Connections: the ends of pipes, two-way or one-way streams of messages between processes.
+ *
+ * An end belongs to one process. Passing it to a child that is being started moves it there, with what came in and was
+ * not received yet; the giver's handle then answers #YOKE_EMOVED. So the end of the stream is seen exactly when the last
+ * real user has closed. Threads of one process may use one end freely: each message goes and comes whole.
+ *
+ * On the wire a message is its length (4 bytes, big endian; from 2 GiB on -1 and 8 bytes more) and its bytes, as
+ * Python's multiprocessing.connection has it; so a Python program may hold the other end.
+ *
+ * **Messages are never cut.** A send whose time runs out before the first byte went answers #YOKE_ETIMEDOUT, and nothing
+ * has happened. If part of the message is out already, the answer is #YOKE_BEGUN: the message counts as sent, and the
+ * library finishes it during later calls on any connection, and when the end is closed. A receive whose time runs out in
+ * the midst of a message keeps what has come for the next call.
+ *
+ * **How much fits.** While nobody receives, a send waits once the system's buffer is full. At least #YOKE_PIPE_ROOM bytes
+ * fit in each direction, counting each message as its size or 1 KiB, whichever is more, where the system's own limits
+ * for buffers have not been lowered; so both ends may be used by one thread up to that.
+ *
+ * Threads: every function may be called by any thread, but not by a signal handler. Close an end only when no other
+ * thread is about to use it; threads asleep in it answer #YOKE_ECLOSED. Fork: in a child that the program forks by itself
+ * the inherited handles work, and each process should close the ends that it doesn't use, before it uses any; an end that
+ * another thread was using during the fork, or with an unfinished message, is #YOKE_EBROKEN in the child. A child started
+ * by yoke has only the ends passed to it.
+ *
+ * Time-outs are milliseconds; #YOKE_NOWAIT tries once, #YOKE_FOREVER never gives up. Signals don't shorten a wait; the
+ * loss of the other end is an error code and never a SIGPIPE, unless the program has a handler of its own for that.
+ */
+#ifndef YOKE_CONN_H
+#define YOKE_CONN_H
+
+#include "args.h"
+#include "message.h"
+
+YOKE_BEGIN
+
+/** Bytes that one end of a pipe takes before somebody must receive; see above. */
+#define YOKE_PIPE_ROOM 65536
+
+/** Options of yoke_pipe_create(); zero means default everywhere. */
+typedef struct yoke_pipe_options {
+    YOKE_SIZED_(yoke_pipe_options);
+    bool   one_way;     /**< the reader only receives and the writer only sends; cheaper */
+    size_t max_message; /**< largest message that either end sends or receives, in bytes; 0: no limit */
+} yoke_pipe_options;
+
+/**
+ * Makes a pipe: two connected ends.
+ *
+ * @param reader   Receives one end. Close it with yoke_conn_close().
+ * @param writer   Receives the other end. Without one_way there is no difference between the two.
+ * @param options  NULL means defaults. Borrowed for the call.
+ * @retval YOKE_OK      Both are set.
+ * @retval YOKE_EINVAL  An argument is NULL, or options of an unknown size.
+ * @retval YOKE_ENOMEM  No memory or descriptors are left.
+ * @retval YOKE_ENOTSUP This system can't make such a pipe.
+ */
+YOKE_API YOKE_CHECKED int yoke_pipe_create(yoke_conn **reader, yoke_conn **writer, const yoke_pipe_options *options);
+
+/**
+ * Closes an end; the other one then comes to the end of the stream. Threads asleep in it answer #YOKE_ECLOSED. If a
+ * message has begun to go out, it gets a second to be finished; if that is not enough, the other side sees a broken
+ * message. What came in and was not received is lost. NULL is fine.
+ */
+YOKE_API void yoke_conn_close(yoke_conn *conn);
+
+/**
+ * Sends one message.
+ *
+ * @param data     size bytes, borrowed for the call; NULL only if size is 0.
+ * @param size     Bytes; 0 is a message too.
+ * @param timeout  Milliseconds.
+ * @retval YOKE_OK       The system has all of it.
+ * @retval YOKE_BEGUN    The time was up with part of the message out. It counts as sent; the library finishes it.
+ * @retval YOKE_ETIMEDOUT Nothing was sent: the other side doesn't receive, or another thread is sending.
+ * @retval YOKE_EBROKEN  The other end is closed, or a message before this one broke off.
+ * @retval YOKE_EMSGSIZE Over the limit of the pipe's options; nothing was sent.
+ * @retval YOKE_EINVAL   Not an open connection, an end that only receives, or data NULL.
+ * @retval YOKE_EMOVED   The end belongs to another process now.
+ * @retval YOKE_ECLOSED  Closed meanwhile by another thread, or not passed to this child.
+ * @retval YOKE_ENOMEM   No memory or descriptors; nothing was sent, unless the sentence says that the message broke off.
+ * @retval YOKE_EIO      The system failed in a way of its own.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_send(yoke_conn *conn, const void *data, size_t size, int64_t timeout);
+
+/** Sends a string without its NUL. As yoke_conn_send(). */
+YOKE_API YOKE_CHECKED int yoke_conn_send_string(yoke_conn *conn, const char *text, int64_t timeout);
+
+/** Sends text made as by printf, without its NUL. As yoke_conn_send(); YOKE_EINVAL also for a format that fails. */
+YOKE_API YOKE_CHECKED int yoke_conn_send_format(yoke_conn *conn, int64_t timeout, const char *format, ...)
+    YOKE_FORMAT(3, 4);
+
+/**
+ * Sends an item as the bytes of its MessagePack form, for yoke_conn_recv_variant() or any reader of MessagePack. As
+ * yoke_conn_send(), and YOKE_ENOTSUP if there are handles in it: a connection carries plain values only.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_send_variant(yoke_conn *conn, const yoke_item *item, int64_t timeout);
+
+/**
+ * Receives one message into a buffer.
+ *
+ * @param buffer    Room for capacity bytes; NULL only if capacity is 0. Its contents are undefined on failure.
+ * @param size      Receives the size of the message; also told with YOKE_EMSGSIZE. May be NULL.
+ * @param timeout   Milliseconds.
+ * @retval YOKE_OK        A whole message is in the buffer.
+ * @retval YOKE_ETIMEDOUT Not all of it has come; what has is kept for the next call.
+ * @retval YOKE_EMSGSIZE  It is larger than the buffer or the limit of the pipe's options, and stays: call again with more
+ *                        room, or yoke_conn_skip().
+ * @retval YOKE_EEOF      The other end is closed, and all that it sent has been received.
+ * @retval YOKE_EBROKEN   The other end is gone in the midst of a message.
+ * @retval YOKE_EPROTO    What came is no message of this kind; the stream can't be read any more.
+ * @retval YOKE_EINVAL    Not an open connection, an end that only sends, or buffer NULL.
+ * @retval YOKE_EMOVED    The end belongs to another process now.
+ * @retval YOKE_ECLOSED   Closed meanwhile by another thread, or not passed to this child.
+ * @retval YOKE_ENOMEM    No memory or descriptors; nothing is lost.
+ * @retval YOKE_EIO       The system failed in a way of its own.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_recv(yoke_conn *conn, void *buffer, size_t capacity, size_t *size, int64_t timeout);
+
+/** Receives one message as a string and ends it with a NUL; capacity counts that. As yoke_conn_recv(). */
+YOKE_API YOKE_CHECKED int yoke_conn_recv_string(yoke_conn *conn, char *buffer, size_t capacity, int64_t timeout);
+
+/** Receives one message of any size the limit allows; free it with yoke_message_free(). As yoke_conn_recv(). */
+YOKE_API YOKE_CHECKED int yoke_conn_recv_message(yoke_conn *conn, yoke_message **out, int64_t timeout);
+
+/**
+ * Receives one message as a variant; free it with yoke_variant_free(). As yoke_conn_recv(), and YOKE_ETYPE: its bytes are
+ * no MessagePack value, or one with handles; it stays, to be received as bytes.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_recv_variant(yoke_conn *conn, yoke_variant **out, int64_t timeout);
+
+/** Receives one message of any size and drops it. As yoke_conn_recv(). */
+YOKE_API YOKE_CHECKED int yoke_conn_skip(yoke_conn *conn, int64_t timeout);
+
+/**
+ * Waits until there is something to receive: the beginning of a message, or the end of the stream.
+ *
+ * @retval YOKE_OK        Receiving would tell something new, or at least begin to.
+ * @retval YOKE_ETIMEDOUT Nothing has come.
+ * @return Otherwise as yoke_conn_recv(), without YOKE_EEOF and YOKE_EBROKEN.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_poll(yoke_conn *conn, int64_t timeout);
+
+/**
+ * The descriptor (POSIX) or HANDLE (Windows) of an end, which stays the connection's. It may be watched for input by
+ * another event loop: the library reads ahead, so after each input receive with YOKE_NOWAIT until YOKE_ETIMEDOUT.
+ *
+ * @return -1, and noted, if conn is not an open connection of this process.
+ */
+YOKE_API intptr_t yoke_conn_native(const yoke_conn *conn);
+
+YOKE_END
+#endif

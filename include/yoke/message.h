@@ -1,0 +1,24 @@
+/**
+ * @file message.h
+ * Owned messages: received bytes in memory of this process, freed by whoever received them.
+ */
+#ifndef YOKE_MESSAGE_H
+#define YOKE_MESSAGE_H
+
+#include "error.h"
+#include "handles.h"
+
+YOKE_BEGIN
+
+/** The bytes, 16-aligned, followed by a NUL that the size does not count. Valid until yoke_message_free(). NULL for
+ *  NULL. Any thread. */
+YOKE_API const void *yoke_message_data(const yoke_message *message);
+
+/** How many bytes; 0 for NULL. Any thread. */
+YOKE_API size_t yoke_message_size(const yoke_message *message);
+
+/** Frees a message. NULL is fine. */
+YOKE_API void yoke_message_free(yoke_message *message);
+
+YOKE_END
+#endif

@@ -1,0 +1,288 @@
+/**
+ * @file process.h
+ * Functions run in other processes.
+ *
+ * A program calls yoke_main() first thing in its main(). From then on yoke_process_start() runs a function of the
+ * program, or of a shared library, in a child process:
+ *
+ * @code
+ * static int worker(const yoke_args *args)
+ * {
+ *     printf("%s in process %lld\n", yoke_args_string(args, 0), (long long)yoke_process_pid(yoke_process_current()));
+ *     return 0;
+ * }
+ *
+ * int main(int argc, char **argv)
+ * {
+ *     yoke_process *process;
+ *
+ *     yoke_main(argc, argv);
+ *     YOKE_CHECK(yoke_process_start(&process, worker, YOKE_ARGS("hello"), NULL));
+ *     YOKE_CHECK(yoke_process_finish(process, NULL, YOKE_FOREVER));
+ *     return 0;
+ * }
+ * @endcode
+ *
+ * **Exit rules.** A child ends when its function returns, or by yoke_exit(). It then runs its handlers of
+ * yoke_at_exit(), ends its own children by these same rules, flushes stdio and is gone: handlers of the C library's
+ * atexit() do not run in it. When the program itself leaves main() or calls exit(), its daemons are terminated (killed
+ * if they have not gone after two seconds) and all its other children are joined.
+ *
+ * **Ownership.** A process belongs to the process that started it: only that one may join, signal or close it. Any of
+ * its threads may, at the same time.
+ *
+ * **Fork.** A child forked by the program itself, with fork(), owns none of its parent's processes. It may start its
+ * own.
+ *
+ * **Signals.** The library installs no handler for good: SIGCHLD may be handled, blocked or ignored by the program, and
+ * the program may wait for any child. What it takes away, only the exit status of a child that died without leaving a
+ * result, is then reported as unknown.
+ */
+#ifndef YOKE_PROCESS_H
+#define YOKE_PROCESS_H
+
+#include "args.h"
+
+YOKE_BEGIN
+
+/** What runs in a child. A negative return is an error: the result carries the text of the child's last error. What the
+ *  arguments give out lives until the process has run its exit handlers. */
+typedef int yoke_function(const yoke_args *args);
+
+/** How a child comes to be. */
+typedef enum yoke_start_method {
+    /** What yoke_set_start_method() said, else the environment variable YOKE_START_METHOD, else spawn. */
+    YOKE_START_DEFAULT,
+    /** A fresh process runs the same executable. Works everywhere, whatever threads the parent has. */
+    YOKE_START_SPAWN,
+    /** A copy of the parent: fast, and everything in memory is there. In a program with threads the copy has only one
+     *  of them, and locks that others held (those of malloc excepted) stay locked in it. */
+    YOKE_START_FORK,
+    /** A small server, itself spawned once, forks the child: fast also for a large parent, safe with threads. Such a
+     *  child is no direct child of the program for the system; it is one for the library. */
+    YOKE_START_FORKSERVER
+} yoke_start_method;
+
+/** A yes or no with a default. */
+typedef enum yoke_choice { YOKE_DEFAULT, YOKE_YES, YOKE_NO } yoke_choice;
+
+/** How a process ended. */
+typedef enum yoke_outcome {
+    YOKE_RUNNING,       /**< not yet */
+    YOKE_RETURNED,      /**< the function returned `code` */
+    YOKE_EXITED,        /**< by yoke_exit(), exit() or alike, with status `code` */
+    YOKE_SIGNALLED,     /**< by signal `signal` */
+    YOKE_NOT_STARTED,   /**< the function never ran; `error` and `text` say why */
+    YOKE_BAD_ARGUMENTS, /**< the function asked its arguments for a wrong index, kind or range; `text` says which */
+    YOKE_UNKNOWN        /**< it left no result, and its exit status was taken by somebody else */
+} yoke_outcome;
+
+/** The null device, in the options of yoke_process_start(). */
+#define YOKE_STDIO_NULL    (-1)
+/** What the parent has. */
+#define YOKE_STDIO_INHERIT (-2)
+
+/** Options of yoke_process_start(); zero means default. Strings and lists are copied by the call. */
+typedef struct yoke_process_options {
+    YOKE_SIZED_(yoke_process_options);
+    /** At most 63 bytes. Default: "Process-N", the Nth child of the program; "Process-N:M", the Mth child of that. */
+    const char *name;
+    yoke_start_method method;
+    /** A daemon is terminated when its parent exits in good order, and may not start processes itself. Default: no. */
+    yoke_choice daemon;
+    /** The system kills the child when its parent is gone, however the parent ended and whatever the child does.
+     *  Default: yes for daemons, else no. */
+    yoke_choice die_with_parent;
+    /** Only for spawn: have the forkserver do it, which stays fast when the parent is large. */
+    yoke_choice via_server;
+    /** The child's whole environment, "NAME=value" each, NULL-ended. Default: inherited. */
+    const char *const *environment;
+    /** Added to the environment, NULL-ended: "NAME=value" sets, "NAME" alone removes. */
+    const char *const *environment_add;
+    /** Default: inherited. */
+    const char *working_directory;
+    /** Only for spawn: another executable, which must call yoke_main() as well. The function then has to be a
+     *  registered one or lie in a shared library. Default: yoke_set_executable(), else the running executable. */
+    const char *executable;
+    /** A native descriptor (POSIX) or HANDLE (Windows), which stays the caller's, or YOKE_STDIO_…. 0: the default, which
+     *  is the null device for stdin and the parent's for the others. */
+    intptr_t stdin_to, stdout_to, stderr_to;
+} yoke_process_options;
+
+/** How a process ended. Set struct_size before use. */
+typedef struct yoke_result {
+    size_t       struct_size;
+    yoke_outcome how;
+    int          code;      /**< returned value or exit status, 32 bits on all systems; else 0 */
+    int          signal;    /**< POSIX signal number if signalled, else 0 */
+    int          error;     /**< error code the child noted last if it failed, else 0 */
+    char         text[200]; /**< its sentence, perhaps cut; "" if there is none */
+} yoke_result;
+
+/* ---- the program ------------------------------------------------------------------------------------------------- */
+
+/**
+ * Makes this program able to start processes. Call it first thing in main(), before threads and before other functions
+ * of yoke, but after yoke_register() and yoke_backend_choose().
+ *
+ * In a process started by yoke this runs its function and never returns. A process that claims to be one but whose
+ * channel doesn't answer rightly ends with a sentence on stderr and status 125, before any code of the program ran.
+ *
+ * argc and argv are main()'s and must stay as long as the program. Calling it again does nothing.
+ */
+YOKE_API void yoke_main(int argc, char **argv);
+
+/**
+ * Gives a function a name that yoke_process_start_named() finds in the child, for where its place can't be verified or
+ * another executable is meant. Call it in every process before yoke_main(). name is copied; at most 63 bytes.
+ * @return YOKE_OK; YOKE_EEXIST: another function has that name; YOKE_EINVAL: no name or function; YOKE_ENOMEM.
+ * Not thread-safe.
+ */
+YOKE_API int yoke_register(const char *name, yoke_function *function);
+
+/**
+ * The start method of this program and of the processes it starts, until set again.
+ * @return YOKE_OK; YOKE_EINVAL: no such method; YOKE_ENOTSUP: not on this system (yoke_start_methods()).
+ */
+YOKE_API int yoke_set_start_method(yoke_start_method method);
+/**
+ * The method that a start without option would use. Never YOKE_START_DEFAULT unless the environment variable
+ * YOKE_START_METHOD names no method, which yoke_last_error() then tells.
+ */
+YOKE_API yoke_start_method yoke_get_start_method(void);
+/** The methods this system has, one bit each: 1u << YOKE_START_SPAWN and so on. */
+YOKE_API unsigned yoke_start_methods(void);
+/** "spawn", "fork", "forkserver" or "default"; NULL for no method. */
+YOKE_API const char *yoke_start_method_name(yoke_start_method method);
+/** The method of that name. YOKE_EINVAL: there is none; the sentence lists them. */
+YOKE_API int yoke_start_method_parse(yoke_start_method *out, const char *name);
+/**
+ * The executable that spawn and the forkserver run from now on; NULL: the running one. For programs whose main() is not
+ * theirs (plugins, language bindings): with an executable set, such as yoke's installed helper, yoke_main() need not
+ * have been called, and functions have to lie in a shared library. The path is copied.
+ * @return YOKE_OK or YOKE_ENOMEM.
+ */
+YOKE_API int yoke_set_executable(const char *path);
+/**
+ * A function that the forkserver calls before it forks anything, so that its children find the work done: libraries
+ * loaded, tables filled. Set it before the first forkserver start; it is called with no arguments. If it fails, the
+ * forkserver reports that on stderr and serves all the same. NULL: none.
+ * @return YOKE_OK; YOKE_EINVAL: its place can't be told to another process; YOKE_EBUSY: the forkserver runs already.
+ */
+YOKE_API int yoke_set_forkserver_preload(yoke_function *function);
+
+/** CPUs this process may use, at least 1: affinity and the cgroup's quota are counted. */
+YOKE_API int yoke_cpu_count(void);
+/** CPUs of the machine that are on line. */
+YOKE_API int yoke_cpu_count_all(void);
+
+/* ---- starting ---------------------------------------------------------------------------------------------------- */
+
+/**
+ * Starts a process that calls function(arguments).
+ *
+ * function may be static. It must lie in the program or in a shared library; except under fork its place is told as an
+ * offset in its module, and the child verifies that the module is the same build.
+ *
+ * arguments: YOKE_ARGS(…) of plain values, handles and lists of them, or NULL for none; copied before the call returns,
+ * at most 1 GiB. Objects are kept alive until the child has them. Connections: the child gets an end of its own, and the
+ * caller's answers YOKE_EMOVED from then on; with YOKE_GIVE it is closed.
+ *
+ * *out must be closed: yoke_process_finish() or yoke_process_close(). Out of the child only its function returns; what
+ * goes wrong in the child before that, such as a function of another build, is told by its result.
+ *
+ * On failure no process runs, nothing was moved or closed, and *out is not touched:
+ * @return YOKE_OK;
+ *   YOKE_EINVAL: yoke_main() was not called, the caller is a daemon, a bad handle, option or name, a function that
+ *     lies in no identifiable module;
+ *   YOKE_ENOTSUP: method or option not on this system or not for this method;
+ *   YOKE_ENOENT: no such executable or working directory;
+ *   YOKE_EACCES: the executable may not be run;
+ *   YOKE_EMSGSIZE: arguments over 1 GiB, or over 240 connections;
+ *   YOKE_EMOVED, YOKE_EBUSY: a connection that can't be passed (any more);
+ *   YOKE_ENOMEM: no memory, process or descriptor left;
+ *   YOKE_EIO: the system refused otherwise.
+ *
+ * Thread-safe. Under fork, stdio is flushed before.
+ */
+YOKE_API YOKE_CHECKED int yoke_process_start(yoke_process **out, yoke_function *function, const yoke_item *arguments,
+                                             const yoke_process_options *options);
+/** The same for a function that the child has registered as name. It need not be registered here. */
+YOKE_API YOKE_CHECKED int yoke_process_start_named(yoke_process **out, const char *name, const yoke_item *arguments,
+                                                   const yoke_process_options *options);
+
+/* ---- a started process ------------------------------------------------------------------------------------------- */
+
+/**
+ * Waits until the process is gone, for timeout milliseconds. May be repeated, and called by several threads.
+ * @return YOKE_OK; YOKE_ETIMEDOUT; YOKE_ECHILD: not started by this process, or the calling process itself; YOKE_EINVAL.
+ */
+YOKE_API YOKE_CHECKED int yoke_process_join(yoke_process *process, int64_t timeout);
+/**
+ * Joins, tells the result (result may be NULL) and closes. After YOKE_ETIMEDOUT the handle is still open.
+ * @return as yoke_process_join(). A process that failed is no error of this call: see result.
+ */
+YOKE_API YOKE_CHECKED int yoke_process_finish(yoke_process *process, yoke_result *result, int64_t timeout);
+/**
+ * How the process ended, or YOKE_RUNNING. Never waits.
+ * @return YOKE_OK; YOKE_ECHILD; YOKE_EINVAL, also for a struct_size of 0.
+ */
+YOKE_API int yoke_process_result(yoke_process *process, yoke_result *out);
+/** True until the process is gone. Also for yoke_process_parent(). False with the last error set on a bad handle. */
+YOKE_API bool yoke_process_is_alive(const yoke_process *process);
+/** Asks it to end: SIGTERM on POSIX. Fine if it is gone already. YOKE_OK, YOKE_ECHILD, YOKE_EINVAL, YOKE_EACCES. */
+YOKE_API int yoke_process_terminate(yoke_process *process);
+/** Ends it at once: SIGKILL on POSIX. Otherwise as yoke_process_terminate(). */
+YOKE_API int yoke_process_kill(yoke_process *process);
+/** Interrupts it: SIGINT on POSIX. Otherwise as yoke_process_terminate(). */
+YOKE_API int yoke_process_interrupt(yoke_process *process);
+/** The system's number of it, also after its end; -1 on a bad handle. */
+YOKE_API int64_t yoke_process_pid(const yoke_process *process);
+/** Its name, which lives as long as the handle; NULL on a bad handle. */
+YOKE_API const char *yoke_process_name(const yoke_process *process);
+/** Whether it is a daemon. */
+YOKE_API bool yoke_process_is_daemon(const yoke_process *process);
+/**
+ * A native descriptor or HANDLE that is readable (signalled) once the process is gone, for poll() and event loops. It
+ * stays the library's and lives until the process is closed.
+ * @return YOKE_OK; YOKE_ECHILD; YOKE_EINVAL.
+ */
+YOKE_API int yoke_process_sentinel(const yoke_process *process, intptr_t *native);
+/**
+ * Drops the handle of a process that is gone. NULL is fine. In a process that didn't start it: drops the handle only.
+ * @return YOKE_OK; YOKE_EBUSY: it still runs, and the handle stays open; YOKE_EINVAL.
+ */
+YOKE_API int yoke_process_close(yoke_process *process);
+
+/**
+ * The calling process: its name, pid and daemon flag can be asked. "MainProcess" where yoke didn't start it. Stays the
+ * library's. NULL with the last error set if memory lacks.
+ */
+YOKE_API const yoke_process *yoke_process_current(void);
+/** The process that started this one: name, pid and whether it lives. NULL in a process that yoke didn't start. */
+YOKE_API const yoke_process *yoke_process_parent(void);
+/**
+ * The children of this process that still run. Writes up to capacity handles to out (which stay whose they were) and
+ * returns how many there are. Those that are gone are reaped on the way. Never fails.
+ */
+YOKE_API int64_t yoke_active_children(yoke_process **out, size_t capacity);
+
+/* ---- leaving ----------------------------------------------------------------------------------------------------- */
+
+/**
+ * Ends the calling process with that code: in a child by the exit rules above, result YOKE_EXITED; elsewhere as exit()
+ * does. Never returns.
+ */
+#if defined(__GNUC__)
+__attribute__((noreturn))
+#endif
+YOKE_API void yoke_exit(int code);
+/**
+ * Has handler(user) called when this process ends in good order, last registered first, before its children are ended.
+ * Not inherited by children. A handler may call anything but yoke_at_exit() and yoke_exit().
+ * @return YOKE_OK; YOKE_EINVAL: NULL; YOKE_ENOMEM.
+ */
+YOKE_API int yoke_at_exit(void (*handler)(void *user), void *user);
+
+YOKE_END
+#endif

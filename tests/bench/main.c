@@ -1,0 +1,99 @@
+/* Arguments and subcommands. */
+#include "bench.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    void (*run)(const bench_options *options);
+    const char *what;
+} commands[] = {
+    {"start", bench_start, "start and join beside raw fork and raw uv_spawn"},
+    {"large", bench_large, "the same from a parent with much touched memory"},
+    {"breakdown", bench_breakdown, "where the time of a start goes"},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static void usage(FILE *out)
+{
+    fprintf(out, "yoke-bench [--rounds=N] [--batch=N] [--megabytes=N] [COMMAND...]\n"
+                 "Prints lines RESULT <peer> <workload> <metric> <value>. Commands, all by default:\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].what);
+}
+
+static long number(const char *text, const char *option)
+{
+    char *end;
+    long  value = strtol(text, &end, 10);
+
+    if (*text == '\0' || *end != '\0' || value < 1 || value > 1000000) {
+        fprintf(stderr, "yoke-bench: --%s needs a number from 1 to 1000000, not '%s'\n", option, text);
+        exit(2);
+    }
+    return value;
+}
+
+static void parse(int argc, char **argv, bench_options *out)
+{
+    static const struct option known[] = {{"rounds", required_argument, NULL, 'r'},
+                                          {"batch", required_argument, NULL, 'b'},
+                                          {"megabytes", required_argument, NULL, 'm'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+
+    for (int c; (c = getopt_long(argc, argv, "r:b:m:h", known, NULL)) != -1;) {
+        switch (c) {
+        case 'r':
+            out->rounds = (int)number(optarg, "rounds");
+            break;
+        case 'b':
+            out->batch = (int)number(optarg, "batch");
+            break;
+        case 'm':
+            out->megabytes = (size_t)number(optarg, "megabytes");
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            usage(stderr);
+            exit(2);
+        }
+    }
+}
+
+static void run_command(const char *name, const bench_options *options)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (!name || strcmp(name, commands[i].name) == 0) {
+            commands[i].run(options);
+            if (name)
+                return;
+        }
+    }
+    if (name) {
+        fprintf(stderr, "yoke-bench: there is no command '%s'\n", name);
+        usage(stderr);
+        exit(2);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bench_options options = {.rounds = 15, .batch = 20, .megabytes = 1024};
+
+    stamps_mark(STAMP_MAIN);
+    if (argc > 1 && strcmp(argv[1], RAW_CHILD) == 0)
+        return raw_child(argc, argv);
+    yoke_main(argc, argv);
+    parse(argc, argv, &options);
+    if (optind == argc)
+        run_command(NULL, &options);
+    for (int i = optind; i < argc; i++)
+        run_command(argv[i], &options);
+    return 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * Kills a process at every instruction of an operation, and lets survivors see to it that nothing is lost.
+ *
+ * For each n = 0, 1, 2, ... until the operation ends first: set_up; fork a victim, which enters and is then stepped by
+ * ptrace through n instructions of the operation; SIGKILL; verify; tear_down. System calls are one step. With `recover`
+ * given, a second process is stepped through that and killed too, at every instruction of it for every n, before verify:
+ * a recovery must bear its own death.
+ *
+ * Everything but enter, operation and recover runs in the calling process. The operation must not block for good: a
+ * victim is alone, whoever it waits for must be running.
+ *
+ * Strides bound the work: points n, n + stride, ... The environment variable YOKE_CRASH_STRIDE multiplies both, 0 means
+ * every single instruction.
+ */
+#ifndef YOKE_TESTS_CRASH_HARNESS_H
+#define YOKE_TESTS_CRASH_HARNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct crash_case {
+    const char *name;
+    void (*set_up)(void *context);    /* survivor: a fresh state */
+    void (*enter)(void *context);     /* victim, not stepped: attach, allocate what the operation needs. May be NULL */
+    void (*operation)(void *context); /* victim, stepped */
+    void (*recover)(void *context);   /* second victim, stepped. NULL: no second kill */
+    const char *(*verify)(void *context); /* survivor, after the kills: NULL, or what is wrong */
+    void (*tear_down)(void *context); /* survivor */
+    void    *context;
+    unsigned stride;        /* 0 is 1 */
+    unsigned second_stride; /* 0 is 1 */
+    bool     expect_fault;  /* a planted fault: stop at the first that is found, and don't print it as a failure */
+} crash_case;
+
+typedef struct crash_result {
+    uint64_t points;        /* kills of the victim */
+    uint64_t second_points; /* kills during recover */
+    uint64_t faults;        /* verifications that failed */
+    char     first[256];    /* the first of them */
+} crash_result;
+
+/* Prints the counts. False if nothing could be killed: no ptrace here, or the victim itself failed (first tells). */
+bool crash_run(const crash_case *test, crash_result *out);
+
+/* True if this system lets a process trace its children. */
+bool crash_supported(void);
+
+#endif
