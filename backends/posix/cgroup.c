@@ -74,9 +74,8 @@ static int smallest(const char *mount, const char *group, int (*quota)(const cha
     size_t bottom = strlen(mount);
     int    least  = 0;
 
-    if (bottom + strlen(group) >= sizeof path)
+    if (snprintf(path, sizeof path, "%s%s", mount, group) >= (int)sizeof path)
         return 0;
-    snprintf(path, sizeof path, "%s%s", mount, group);
     for (;;) {
         int   cpus = quota(path);
         char *slash;

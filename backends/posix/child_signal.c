@@ -2,7 +2,7 @@
  * SIGCHLD around uv_spawn(). libuv puts its own handler over the host's, and leaves SIG_DFL behind when it watches no
  * child any more.
  */
-#include "backends/uv/child_signal.h"
+#include "../uv/child_signal.h"
 
 #include "posix.h"
 #include "sys.h"

@@ -1,10 +1,10 @@
 /*
  * Shared memory: a memfd on Linux, an unlinked shm_open elsewhere, a shm_open name for named memory.
  *
- * The whole reserve is mapped at once; pages exist only up to the size of the object. Committing allocates them for real
- * (fallocate, posix_fallocate), since a page that turns out to be missing at its first touch would be a SIGBUS. Where
- * neither is to be had for shared memory, the free space of the file system is looked at before the object is enlarged:
- * the best that documented calls can do there.
+ * The whole reserve is mapped at once; pages exist only up to the size of the object. Committing allocates them for
+ * real (fallocate, posix_fallocate), since a page that turns out to be missing at its first touch would be a SIGBUS.
+ * Where neither is to be had for shared memory, the free space of the file system is looked at before the object is
+ * enlarged: the best that documented calls can do there.
  *
  * YOKE_MEMORY chooses, for tests: memfd, shm (no Linux call at all), whole (shm, sized once, for systems that
  * allow a single ftruncate).
@@ -52,7 +52,7 @@ static int fail_memory(int number, const char *what)
     return yoke_backend_fail(code, number, "%s: %s", what, strerror(number));
 }
 
-/* ---- committing ---------------------------------------------------------------------------------------------------- */
+/* ---- committing -------------------------------------------------------------------------------------------------- */
 
 #ifdef __linux__
 /* 0, or the error number; EOPNOTSUPP: this system or kernel can't. */
@@ -155,7 +155,7 @@ static int memory_trim(yoke_memory *memory, uint64_t from, uint64_t to)
     return YOKE_OK;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 /* geteuid() can't fail. One name space per user, so that nobody can take a name away from another user. */
 static void full_name(char *out, size_t size, const char *name)
@@ -197,7 +197,7 @@ static int has_name(int fd, const char *name)
         return errno == ENOENT ? 0 : yoke__posix_fail("shm_open");
     }
     int rc = yoke__sys.fstat(other, &current) < 0 ? yoke__posix_fail("fstat")
-                                                 : mine.st_ino == current.st_ino && mine.st_dev == current.st_dev;
+                                                  : mine.st_ino == current.st_ino && mine.st_dev == current.st_dev;
     yoke__sys.close(other);
     return rc;
 }
@@ -288,7 +288,7 @@ static void memory_name_unlock(yoke_native lock, const char *name)
     yoke__sys.close((int)lock);
 }
 
-/* ---- objects ------------------------------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------------------------------- */
 
 /* A name nobody else has, for an object that is unlinked at once. */
 static int open_unlinked(void)
@@ -333,7 +333,7 @@ static int open_private(void)
 static int seal(int fd)
 {
 #if defined(__linux__) && defined(F_SEAL_SHRINK)
-    if (yoke__sys.fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno != EINVAL) {
+    if (yoke__sys.fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno != EINVAL && errno != EPERM) {
         return yoke__posix_fail("can't seal shared memory");
     }
 #else

@@ -14,6 +14,9 @@ extern const yoke_system_ops  yoke__posix_system;
 
 extern const yoke_backend yoke__posix_backend;
 
+/* Whoever calls this directly must have all three standard descriptors open. */
+int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
+
 /* Parts of yoke__posix_process; contracts in yoke/backend.h. */
 int  yoke__posix_fork(int64_t *pid);
 int  yoke__posix_redirect(const yoke_native stdio[3], const char *working_directory, const char *const *environment);
@@ -23,7 +26,7 @@ int  yoke__posix_channel(yoke_native ends[2]);
 int  yoke__posix_channel_send(yoke_native end, const void *data, size_t size, const yoke_native *natives, size_t count);
 int  yoke__posix_channel_recv(yoke_native end, void *data, size_t capacity, size_t *size, yoke_native *natives,
                               size_t natives_capacity, size_t *count, int64_t timeout);
-int  yoke__posix_spawn(int64_t *pid, const yoke_launch *launch);
+int  yoke__posix_spawn_with_traits(int64_t *pid, const yoke_launch *launch);
 int  yoke__posix_server_begin(yoke_native *deaths);
 void yoke__posix_server_clear(yoke_native deaths);
 void yoke__posix_server_end(yoke_native deaths);

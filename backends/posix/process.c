@@ -14,6 +14,35 @@ static const char *const *process_environment(void)
     return (const char *const *)environ;
 }
 
+/* libuv ends the program if one of its own descriptors turns out to be a standard one. So where the host has closed some,
+ * the null device stands in for them meanwhile. Returns how far it came: what is to be closed again, as bits. */
+static unsigned fill_standard(void)
+{
+    unsigned filled = 0;
+
+    for (int fd = 0; fd < 3; fd++) {
+        if (yoke__sys.fcntl(fd, F_GETFD, 0) >= 0 || errno != EBADF)
+            continue;
+        int got = yoke__sys.open("/dev/null", O_RDWR | O_CLOEXEC, 0); /* the lowest number there is */
+        if (got >= 0 && got < 3)
+            filled |= 1u << got;
+        else if (got >= 0)
+            yoke__sys.close(got); /* another thread was faster */
+    }
+    return filled;
+}
+
+static int process_spawn(int64_t *pid, const yoke_launch *launch)
+{
+    unsigned filled = fill_standard();
+    int      rc     = launch->traits ? yoke__posix_spawn_with_traits(pid, launch) : yoke__uv_spawn(pid, launch);
+
+    for (int fd = 0; fd < 3; fd++)
+        if (filled >> fd & 1)
+            yoke__sys.close(fd);
+    return rc;
+}
+
 static void tell_status(yoke_exit_status *out, int raw)
 {
     *out = (yoke_exit_status){.known = true};
@@ -165,7 +194,7 @@ static void process_exit_now(int status)
 
 const yoke_process_ops yoke__posix_process = {
     .struct_size      = sizeof(yoke_process_ops),
-    .spawn            = yoke__posix_spawn,
+    .spawn            = process_spawn,
     .fork             = yoke__posix_fork,
     .redirect         = yoke__posix_redirect,
     .environment      = process_environment,

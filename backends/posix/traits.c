@@ -285,12 +285,10 @@ static int spawn_with(int64_t *pid, const yoke_launch *launch, const traits *wan
     return rc;
 }
 
-int yoke__posix_spawn(int64_t *pid, const yoke_launch *launch)
+int yoke__posix_spawn_with_traits(int64_t *pid, const yoke_launch *launch)
 {
     traits wanted;
 
-    if (!launch->traits)
-        return yoke__uv_spawn(pid, launch);
     YOKE_TRY(unpack(&wanted, launch->traits, launch->traits_size));
     return spawn_with(pid, launch, &wanted);
 }

@@ -8,8 +8,9 @@
 
 enum { UNDER_WAY = 0, DONE = 1 }; /* yoke_stream_request.state */
 
-/* How often a leader looks before it lets the system put it to sleep. */
-#define LOOKS 20
+/* A leader looks again and again before it lets the system put it to sleep: so often, and for so many ns at most. */
+#define LOOKS     30
+#define LOOK_TIME 50000
 
 static yoke__mutex    registry = YOKE__MUTEX_INIT; /* guards private_loop, generation and the loops' stream counts */
 static yoke__uv_loop *private_loop;
@@ -43,9 +44,11 @@ static void on_wake(uv_async_t *wake)
     (void)wake; /* ends a run of the loop; the leader then looks at the queue */
 }
 
+/* libuv runs timers before it polls, too: without the stop, a deadline that passes just then would be followed by a
+ * sleep without end. */
 static void on_deadline(uv_timer_t *timer)
 {
-    (void)timer; /* likewise */
+    uv_stop(timer->loop);
 }
 
 /* Closes what loop_open() has opened and runs the loop until libuv has let go of it. */
@@ -75,18 +78,26 @@ static int loop_open(yoke__uv_loop *loop)
     return YOKE_OK;
 }
 
-/* libuv makes a pipe of its own before its first loop, and calls abort() if it can't. So that pipe is tried first. */
+/* libuv makes a pipe of its own before its first loop, and calls abort() if it can't; and 1.44 loses a descriptor if it
+ * can't make all of a loop. So as many descriptors as a loop and that pipe need are tried first. */
+#define READY_PIPES 3
+
 int yoke__uv_ready(void)
 {
-    uv_file ends[2];
+    uv_file ends[READY_PIPES][2];
     uv_fs_t request;
-    int     status = uv_pipe(ends, 0, 0);
+    int     made = 0, status = 0;
+
+    while (made < READY_PIPES && (status = uv_pipe(ends[made], 0, 0)) == 0)
+        made++;
+    while (made-- > 0) {
+        for (int i = 0; i < 2; i++) {
+            (void)uv_fs_close(NULL, &request, ends[made][i], NULL);
+            uv_fs_req_cleanup(&request);
+        }
+    }
     if (status < 0)
         return yoke_backend_fail(yoke__uv_code(status), status, "no event loop: %s", uv_strerror(status));
-    for (int i = 0; i < 2; i++) {
-        (void)uv_fs_close(NULL, &request, ends[i], NULL);
-        uv_fs_req_cleanup(&request);
-    }
     return YOKE_OK;
 }
 
@@ -236,11 +247,13 @@ void yoke__uv_submit(yoke_stream_request *request)
     if (lead_try(loop)) {
         bool waited_for = request->done == NULL; /* otherwise it may be gone after run */
         run_queued(loop);
+        request->leading = waited_for && request->wait_next;
         request->run(request);
         if (waited_for)
             request->done_at_once = request->state == DONE;
-        lead_resign(loop);
-        return;
+        if (!waited_for || !request->wait_next || request->done_at_once)
+            lead_resign(loop);
+        return; /* else wait() goes on leading */
     }
     yoke__mutex_lock(&loop->mutex);
     *loop->queued_end = request;
@@ -305,13 +318,33 @@ static void run_until(yoke__uv_loop *loop, int64_t deadline)
     (void)uv_timer_stop(&loop->deadline);
 }
 
-/* Runs the loop until the request is done. A few looks before sleeping: a peer that is busy answers in less time than
- * a sleep and a wake-up take. */
+/* A few looks before sleeping: a peer that is busy answers in less time than a sleep and a wake-up take, and one that
+ * waits for this processor gets it by the yield and can go on undisturbed. */
+static void look_around(yoke__uv_loop *loop, const yoke_stream_request *request)
+{
+    const yoke_system_ops *system = yoke_backend_current()->system;
+    int64_t                end = (int64_t)uv_hrtime() + LOOK_TIME;
+    for (int look = 0; look < looks && request->state == UNDER_WAY; look++) {
+        if (look > 0 && (int64_t)uv_hrtime() > end)
+            return;
+        if (look > 0)
+            system->yield();
+        if (loop->full != NULL)
+            yoke__uv_retry(loop, false);
+        if (loop->full == NULL && request->state == UNDER_WAY)
+            run_once(loop, UV_RUN_NOWAIT);
+    }
+}
+
+/* Runs the loop until the request is done. */
 static int lead(yoke__uv_loop *loop, yoke_stream_request *request, int64_t deadline)
 {
     run_queued(loop);
-    int most = left_until(deadline) > 0 ? looks : 1;
-    for (int look = 0; request->state == UNDER_WAY && look < most; look++)
+    if (left_until(deadline) > 0)
+        look_around(loop, request);
+    if (loop->full != NULL)
+        yoke__uv_retry(loop, true);
+    if (request->state == UNDER_WAY && left_until(deadline) == 0)
         run_once(loop, UV_RUN_NOWAIT);
     while (request->state == UNDER_WAY && left_until(deadline) > 0)
         run_until(loop, deadline);
@@ -384,7 +417,9 @@ int yoke__uv_wait(yoke_stream_request *request, int64_t timeout)
     int64_t        deadline = NEVER;
     if (timeout < NEVER - (int64_t)uv_hrtime())
         deadline = (int64_t)uv_hrtime() + (timeout > 0 ? timeout : 0);
-    return lead_try(loop) ? lead(loop, request, deadline) : follow(loop, request, deadline);
+    bool leading = request->leading || lead_try(loop);
+    request->leading = false;
+    return leading ? lead(loop, request, deadline) : follow(loop, request, deadline);
 }
 
 /* ---- codes ---- */

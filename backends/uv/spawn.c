@@ -11,13 +11,12 @@
  * starts (claim_natives).
  */
 #include "child_signal.h"
-#include "core/local.h"
+#include "uv.h"
+#include "../../core/local.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
-#include <yoke/backend.h>
 
 int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
 
@@ -54,26 +53,16 @@ static int code_of(int status)
     case UV_ENOENT:
     case UV_ENOTDIR:
         return YOKE_ENOENT;
-    case UV_EACCES:
-    case UV_EPERM:
-        return YOKE_EACCES;
-    case UV_EINVAL:
     case UV_EBADF:
     case UV_ENAMETOOLONG:
     case UV_ELOOP:
         return YOKE_EINVAL;
     case UV_E2BIG:
-        return YOKE_ERANGE;
-    case UV_ENOMEM:
-    case UV_EMFILE:
-    case UV_ENFILE:
+        return YOKE_EMSGSIZE;
     case UV_EAGAIN:
         return YOKE_ENOMEM;
-    case UV_ENOSYS:
-    case UV_ENOTSUP:
-        return YOKE_ENOTSUP;
     default:
-        return YOKE_EIO;
+        return yoke__uv_code(status);
     }
 }
 
@@ -184,8 +173,10 @@ static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t 
     uv_loop_t    loop;
     uv_process_t process;
     int64_t      started;
-    int          rc = uv_loop_init(&loop);
+    int          rc;
 
+    YOKE_TRY(yoke__uv_ready());
+    rc = uv_loop_init(&loop);
     if (rc != 0)
         return yoke_backend_fail(code_of(rc), rc, "\"%s\" can't be started, for want of a loop: %s", program,
                                  uv_strerror(rc));

@@ -18,7 +18,7 @@
 #define MOST       ((size_t)1 << 30) /* bytes per call; libuv counts in int */
 #define MOST_PARTS 8
 
-static void pump(yoke_stream *stream);
+static void pump(yoke_stream *stream, bool may_park);
 
 /* ---- reading ---- */
 
@@ -165,7 +165,7 @@ static void on_parked_written(uv_write_t *write, int status)
     if (status < 0)
         writes_fail(stream, yoke__uv_code(status), status);
     else
-        pump(stream);
+        pump(stream, true);
 }
 
 /* Copies the next bytes of a request and leaves them to libuv. A libuv status. */
@@ -191,14 +191,19 @@ static int park(yoke_stream *stream, yoke_stream_request *request)
     return status;
 }
 
-/* Writes on until the system takes no more. */
-static void pump(yoke_stream *stream)
+/* Writes on until the system takes no more. Then there is time to try again soon, unless the loop is about to be left
+ * or to sleep. */
+static void pump(yoke_stream *stream, bool may_park)
 {
     while (stream->writes != NULL && !stream->parked) {
         yoke_stream_request *request = stream->writes;
         int64_t              status = write_directly(stream, request);
         if (status > 0)
             advance(request, (size_t)status);
+        if (status >= 0 && request->count > 0 && !may_park) {
+            stream->loop->full = stream;
+            return;
+        }
         if (status >= 0 && request->count > 0)
             status = park(stream, request);
         else if (status >= 0)
@@ -212,6 +217,13 @@ static void pump(yoke_stream *stream)
         free(stream->staging);
         stream->staging = NULL;
     }
+}
+
+void yoke__uv_retry(yoke__uv_loop *loop, bool may_park)
+{
+    yoke_stream *stream = loop->full;
+    loop->full = NULL;
+    pump(stream, may_park);
 }
 
 static void run_write(yoke_stream_request *request)
@@ -231,7 +243,7 @@ static void run_write(yoke_stream_request *request)
     while (*link != NULL)
         link = &(*link)->next;
     *link = request;
-    pump(stream);
+    pump(stream, !request->leading);
 }
 
 /* ---- cancelling, interrupting ---- */
@@ -319,7 +331,7 @@ static void start(yoke_stream *stream, yoke_stream_request *request, void (*run)
     request->waiter = NULL;
     request->size = 0;
     request->state = 0;
-    request->done_at_once = false;
+    request->done_at_once = request->leading = false;
     if (yoke__uv_bind(stream) == YOKE_OK) {
         yoke__uv_submit(request);
         return;
@@ -354,6 +366,7 @@ static void perform(yoke_stream *stream, void (*run)(yoke_stream_request *reques
     memset(&request, 0, sizeof request);
     request.user = user;
     request.count = count;
+    request.wait_next = true;
     start(stream, &request, run);
     while (yoke__uv_wait(&request, INT64_MAX) != YOKE_OK)
         continue;

@@ -34,6 +34,7 @@ typedef struct yoke__uv_loop {
     yoke_stream_request  *queued, **queued_end;
     yoke__uv_follower    *followers;
     uint32_t              streams; /* bound to this loop; under the mutex of loop.c */
+    yoke_stream          *full;    /* the stream that takes no more and isn't parked yet; the leader's */
 } yoke__uv_loop;
 
 struct yoke_stream {
@@ -80,6 +81,8 @@ void yoke__uv_finish(yoke_stream_request *request, int status, int64_t native);
 int yoke__uv_wait(yoke_stream_request *request, int64_t timeout);
 /* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
 int yoke__uv_ready(void);
+/* stream.c: writes on to loop->full; park: leaves it to libuv if it still takes no more. */
+void yoke__uv_retry(yoke__uv_loop *loop, bool park);
 /* Code of error.h for a libuv status. */
 int yoke__uv_code(int64_t status);
 

@@ -43,6 +43,7 @@ static int read_some(yoke__conn *conn, void *out, size_t capacity, size_t *size,
     const yoke_stream_ops *streams = yoke__backend()->stream;
     yoke_stream_request    request;
     request.done = NULL;
+    request.wait_next = true;
     streams->read(conn->stream, &request, out, capacity);
     if (!request.done_at_once && streams->wait(&request, yoke__deadline_left(deadline, INT64_MAX)) != YOKE_OK)
         streams->cancel(&request);

@@ -149,7 +149,7 @@ uint64_t yoke__alloc_size(yoke_domain *domain, const void *payload)
     return block ? yoke__block_granules(yoke__a64_load_acquire(&block->state)) * YOKE__GRANULE - YOKE__BLOCK_HEADER : 0;
 }
 
-/* ---- recovery ------------------------------------------------------------------------------------------------------ */
+/* ---- recovery ---------------------------------------------------------------------------------------------------- */
 
 static bool is_owned_by(uint64_t state, yoke__token token)
 {
@@ -189,7 +189,8 @@ static uint64_t settle(yoke_domain *domain, uint64_t offset, uint64_t state, boo
     return offset;
 }
 
-/* Objects are asked without the lock: they take theirs first. The registry lock keeps other recoverers out meanwhile. */
+/* Objects are asked without the lock: they take theirs first. The registry lock keeps other recoverers out
+ * meanwhile. */
 void yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links)
 {
     uint64_t offset = YOKE__BLOCK_FIRST;

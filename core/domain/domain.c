@@ -21,7 +21,7 @@ static yoke_domain *open_domains;
 static yoke_domain *spare; /* closed ones; the memory never changes type, so that a closed handle is seen as closed */
 static yoke_domain *default_domain;
 static yoke_domain_options default_options;
-static bool         hooked;
+static bool                hooked;
 
 void yoke__domains_lock(void)
 {
@@ -113,7 +113,7 @@ bool yoke__domains_is_named(const yoke_domain *domain)
     return domain->magic == DOMAIN_MAGIC && domain->named;
 }
 
-/* ---- the default domain -------------------------------------------------------------------------------------------- */
+/* ---- the default domain ------------------------------------------------------------------------------------------ */
 
 static int make_memory(yoke_domain *domain)
 {
@@ -196,7 +196,7 @@ int yoke_domain_configure(const yoke_domain_options *options)
     return exists ? yoke__fail(YOKE_EBUSY, "the default domain is in use already: configure it first") : YOKE_OK;
 }
 
-/* ---- in children --------------------------------------------------------------------------------------------------- */
+/* ---- in children ------------------------------------------------------------------------------------------------- */
 
 /* Maps a duplicate, so that the native stays the caller's on failure. */
 static int adopt_memory(yoke_domain *domain, yoke_native native, const yoke__domain_expected *expected)
@@ -223,9 +223,10 @@ static int adopt_default(yoke_native native, const yoke__domain_expected *expect
 {
     if (default_domain) {
         uint64_t mine = yoke__domain_header(default_domain)->id;
-        return mine == expected->id ? YOKE_OK
-                                    : yoke__fail(YOKE_EBUSY, "this process is in domain %016llx already, not in %016llx",
-                                                 (unsigned long long)mine, (unsigned long long)expected->id);
+        return mine == expected->id
+                   ? YOKE_OK
+                   : yoke__fail(YOKE_EBUSY, "this process is in domain %016llx already, not in %016llx",
+                                (unsigned long long)mine, (unsigned long long)expected->id);
     }
     if (expected->reserve < yoke__domain_first_size() || expected->reserve > YOKE__RESERVE_MAX) {
         return yoke__fail(YOKE_EPROTO, "the inherited domain can't have reserved %llu bytes",

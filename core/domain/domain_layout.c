@@ -24,7 +24,7 @@ uint64_t yoke__domain_first_size(void)
     return round_up(YOKE__HEAP_START + FIRST_HEAP);
 }
 
-/* ---- sizes --------------------------------------------------------------------------------------------------------- */
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static int reserve_from_environment(uint64_t *out)
 {
@@ -65,7 +65,7 @@ int yoke__domain_settle(yoke__domain_sizes *out, const yoke_domain_options *opti
     return YOKE_OK;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Differs between builds that lay memory out differently. FNV-1a over what decides that. */
 static uint64_t layout_hash(void)
@@ -120,10 +120,12 @@ static int choose_wait_mode(uint32_t *out)
         return YOKE_OK;
     }
     if (strcmp(chosen, "native") != 0) {
-        return yoke__fail(YOKE_EINVAL, "environment variable YOKE_WAIT is '%s', neither 'native' nor 'parking'", chosen);
+        return yoke__fail(YOKE_EINVAL, "environment variable YOKE_WAIT is '%s', neither 'native' nor 'parking'",
+                          chosen);
     }
     if (!native) {
-        return yoke__fail(YOKE_ENOTSUP, "YOKE_WAIT=native, but backend '%s' can't wait on a word", yoke__backend()->name);
+        return yoke__fail(YOKE_ENOTSUP, "YOKE_WAIT=native, but backend '%s' can't wait on a word",
+                          yoke__backend()->name);
     }
     *out = YOKE__WAIT_NATIVE;
     return YOKE_OK;
@@ -154,7 +156,7 @@ int yoke__domain_init(yoke_domain *domain, const yoke__domain_sizes *sizes)
     return YOKE_OK;
 }
 
-/* ---- believing ----------------------------------------------------------------------------------------------------- */
+/* ---- believing --------------------------------------------------------------------------------------------------- */
 
 static int mismatch(const yoke__domain_expected *expected, const char *field, uint64_t found, uint64_t wanted)
 {
@@ -167,14 +169,14 @@ int yoke__domain_peek(const yoke_memory *memory, const yoke__domain_expected *ex
     const yoke__header *header = memory->base;
     uint64_t            size;
     YOKE_TRY(yoke__backend()->memory->size(memory, &size));
-    if (size < yoke__domain_first_size()) { /* looked at first: bytes beyond it must not be touched */
-        return yoke__fail(YOKE_EPROTO, "%s: it has %llu bytes, expected at least %llu", expected->what,
-                          (unsigned long long)size, (unsigned long long)yoke__domain_first_size());
-    }
-    uint64_t magic = yoke__a64_load_acquire(&header->magic);
+    uint64_t magic = size > 0 ? yoke__a64_load_acquire(&header->magic) : 0; /* any byte brings its whole page */
     *ready = magic != 0;
     if (!*ready) {
         return YOKE_OK;
+    }
+    if (size < yoke__domain_first_size()) { /* bytes beyond it must not be touched */
+        return yoke__fail(YOKE_EPROTO, "%s: it has %llu bytes, expected at least %llu", expected->what,
+                          (unsigned long long)size, (unsigned long long)yoke__domain_first_size());
     }
     if (magic != YOKE__MAGIC) {
         return mismatch(expected, "first word", magic, YOKE__MAGIC);
@@ -223,7 +225,7 @@ int yoke__domain_validate(const yoke_memory *memory, const yoke__domain_expected
     const yoke__header *header = memory->base;
     yoke_identity       self;
     uint64_t            size;
-    bool                ready;
+    bool                ready = false;
     YOKE_TRY(yoke__domain_peek(memory, expected, &ready));
     uint32_t state = yoke__a32_load_acquire(&header->state);
     if (!ready || state != 1) {

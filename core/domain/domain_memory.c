@@ -4,8 +4,8 @@
 #include "../backend.h"
 #include "../error.h"
 
-#define STEP_LEAST  (UINT64_C(1) << 20)
-#define STEP_MOST   (UINT64_C(64) << 20)
+#define STEP_LEAST   (UINT64_C(1) << 20)
+#define STEP_MOST    (UINT64_C(64) << 20)
 #define MARGIN_LEAST (UINT64_C(4) << 20)
 
 /* Bytes the domain may take now. */

@@ -1,7 +1,7 @@
 /*
- * Named domains. All that happens to a name happens under the backend's lock of that name, which the system releases when
- * its holder dies. So whoever holds it and finds a header without its magic knows that the maker is dead; and no participant can
- * come between the last one's leaving and the unlinking.
+ * Named domains. All that happens to a name happens under the backend's lock of that name, which the system releases
+ * when its holder dies. So whoever holds it and finds a header without its magic knows that the maker is dead; and no
+ * participant can come between the last one's leaving and the unlinking.
  */
 #include "make.h"
 
@@ -14,12 +14,12 @@
 
 /* What is asked for, settled. */
 typedef struct request {
-    const char        *name;
-    char               what[16 + YOKE__NAME_SIZE]; /* for messages */
-    yoke_open_mode     mode;
-    unsigned           permissions;
+    const char         *name;
+    char                what[16 + YOKE__NAME_SIZE]; /* for messages */
+    yoke_open_mode      mode;
+    unsigned            permissions;
     yoke_domain_options options;
-    yoke__domain_sizes sizes; /* if it is made */
+    yoke__domain_sizes  sizes; /* if it is made */
 } request;
 
 /* What has the name. */
@@ -32,10 +32,9 @@ static int check_name(const char *name)
         return yoke__fail(YOKE_EINVAL, "a domain's name has 1 to %u characters, not %zu", YOKE__NAME_SIZE - 1, length);
     }
     for (const char *c = name; *c; c++) {
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-              strchr("._-", *c))) {
-            return yoke__fail(YOKE_EINVAL, "a domain's name has only letters, digits, '.', '_' and '-': '%s' has others",
-                              name);
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("._-", *c))) {
+            return yoke__fail(YOKE_EINVAL,
+                              "a domain's name has only letters, digits, '.', '_' and '-': '%s' has others", name);
         }
     }
     return YOKE_OK;
@@ -81,20 +80,14 @@ static int peek(const request *ask, standing *out, uint64_t *reserve)
     const yoke_backend   *backend = yoke__backend();
     yoke__domain_expected expected = {.what = ask->what};
     yoke_memory           memory;
-    bool                  ready;
+    bool                  ready = false;
     int                   rc = backend->memory->open(&memory, ask->name, backend->system->page_size());
     if (rc == YOKE_ENOENT) {
         *out = STANDING_NONE;
         return YOKE_OK;
     }
     YOKE_TRY(rc);
-    uint64_t size;
-    rc = backend->memory->size(&memory, &size);
-    if (rc == YOKE_OK && size < backend->system->page_size()) {
-        ready = false; /* the maker was sizing it: what has no first page has no magic */
-    } else if (rc == YOKE_OK) {
-        rc = yoke__domain_peek(&memory, &expected, &ready);
-    }
+    rc = yoke__domain_peek(&memory, &expected, &ready);
     if (rc == YOKE_OK) {
         *out = ready ? STANDING_ALIVE : STANDING_DEAD;
         *reserve = ready ? ((const yoke__header *)memory.base)->reserve : 0;
@@ -241,6 +234,19 @@ int yoke_domain_open(yoke_domain **out, const char *name, const yoke_domain_opti
     return rc;
 }
 
+/* Somebody may have removed the name by hand, and another domain may have it by now. */
+static bool has_name(const yoke_domain *domain)
+{
+    const yoke_memory_ops *ops = yoke__backend()->memory;
+    yoke_memory            memory;
+    if (ops->open(&memory, domain->name, yoke__backend()->system->page_size()) < 0) {
+        return false;
+    }
+    bool same = ((const yoke__header *)memory.base)->id == yoke__domain_header(domain)->id;
+    ops->close(&memory);
+    return same;
+}
+
 /* The name goes with the last participant. If the name can't be locked, the next opener clears it away. */
 void yoke__domain_leave_named(yoke_domain *domain)
 {
@@ -250,7 +256,9 @@ void yoke__domain_leave_named(yoke_domain *domain)
     yoke__domain_leave(domain);
     if (locked && !is_alive(domain)) {
         yoke__a32_store_release(&yoke__domain_header(domain)->state, 2);
-        (void)ops->unlink(domain->name);
+        if (has_name(domain)) {
+            (void)ops->unlink(domain->name);
+        }
     }
     if (locked) {
         ops->name_unlock(name_lock, domain->name);

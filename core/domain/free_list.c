@@ -1,6 +1,6 @@
 /*
- * Free blocks by size. The lists are caches: what they say is checked against the blocks before it is believed, and they
- * are written anew after a holder's death.
+ * Free blocks by size. The lists are caches: what they say is checked against the blocks before it is believed, and
+ * they are written anew after a holder's death.
  */
 #include "heap.h"
 
@@ -40,9 +40,9 @@ static void set_first(yoke__header *header, uint32_t class, uint64_t offset)
 void yoke__free_list_insert(yoke_domain *domain, yoke__block *block)
 {
     yoke__header *header = yoke__domain_header(domain);
-    uint32_t      class = yoke__heap_class(yoke__block_size(block) / YOKE__GRANULE);
-    uint64_t      first = yoke__a64_load_acquire(&header->free_lists[class]);
-    yoke__block  *next = yoke__block_at_granule(domain, (uint32_t)(first / YOKE__GRANULE));
+    uint32_t class = yoke__heap_class(yoke__block_size(block) / YOKE__GRANULE);
+    uint64_t     first = yoke__a64_load_acquire(&header->free_lists[class]);
+    yoke__block *next = yoke__block_at_granule(domain, (uint32_t)(first / YOKE__GRANULE));
     yoke__a32_store_release(&block->previous, 0);
     yoke__a32_store_release(&block->next, next ? yoke__block_granule(domain, next) : 0);
     if (next) {
@@ -123,7 +123,7 @@ yoke__block *yoke__free_list_search(const yoke_domain *domain, uint64_t granules
 
 void yoke__free_list_clear(yoke_domain *domain)
 {
-    for (uint32_t class = 0; class < YOKE__CLASSES; class++) {
+    for (uint32_t class = 0; class < YOKE__CLASSES; class ++) {
         set_first(yoke__domain_header(domain), class, 0);
     }
 }

@@ -5,9 +5,9 @@
 #include "../error.h"
 #include "../sync/owner_word.h"
 
-#define TRIM_LEAST   (UINT64_C(64) << 20) /* bytes: smaller free blocks keep their pages */
-#define TRIM_AGAIN   (UINT64_C(1) << 20)  /* bytes: what is freed next to a hole goes too, from this size on */
-#define PAGE         UINT64_C(65536) /* no system has larger ones: what is aligned to this is aligned to pages */
+#define TRIM_LEAST (UINT64_C(64) << 20) /* bytes: smaller free blocks keep their pages */
+#define TRIM_AGAIN (UINT64_C(1) << 20)  /* bytes: what is freed next to a hole goes too, from this size on */
+#define PAGE       UINT64_C(65536)      /* no system has larger ones: what is aligned to this is aligned to pages */
 
 static void set_free(yoke__block *block, uint64_t granules, uint32_t holes)
 {
@@ -27,7 +27,7 @@ static void set_before(yoke_domain *domain, yoke__block *block)
     }
 }
 
-/* ---- life of a block ----------------------------------------------------------------------------------------------- */
+/* ---- life of a block --------------------------------------------------------------------------------------------- */
 
 /* Writes the header of a free block that nobody can see yet. */
 static void prepare(yoke_domain *domain, yoke__block *block, uint64_t granules, uint32_t before, uint32_t holes)
@@ -71,7 +71,8 @@ static yoke__block *merge(yoke_domain *domain, yoke__block *block)
     return block;
 }
 
-/* Gives the whole pages of [from, to) back; the block they lie in is marked before, so that they are asked for again. */
+/* Gives the whole pages of [from, to) back; the block they lie in is marked before, so that they are asked for
+ * again. */
 static void trim(yoke_domain *domain, yoke__block *block, uint64_t from, uint64_t to)
 {
     uint64_t first = (from + PAGE - 1) & ~(PAGE - 1);
@@ -129,7 +130,7 @@ void yoke__heap_claim(yoke_domain *domain, yoke__block *block, uint64_t granules
     yoke__a64_store_release(&header->used, yoke__a64_load_acquire(&header->used) + granules * YOKE__GRANULE);
 }
 
-/* ---- finding and growing ------------------------------------------------------------------------------------------- */
+/* ---- finding and growing ----------------------------------------------------------------------------------------- */
 
 /* Adds memory at the end, for a free block of that many granules with what is free there already. */
 static yoke__block *extend(yoke_domain *domain, uint64_t granules)
@@ -184,7 +185,7 @@ yoke__block *yoke__heap_find(yoke_domain *domain, uint64_t granules)
     return block && fill_holes(domain, block, granules) ? block : NULL;
 }
 
-/* ---- the lock and what it guards ----------------------------------------------------------------------------------- */
+/* ---- the lock and what it guards --------------------------------------------------------------------------------- */
 
 void yoke__heap_init(yoke_domain *domain)
 {

@@ -22,7 +22,7 @@
 #define YOKE__CLASSES      48u
 #define YOKE__BLOCK_FIRST  (YOKE__HEAP_START + YOKE__BLOCK_HEADER)
 /* Granules of a block have 30 bits. */
-#define YOKE__RESERVE_MAX  (UINT64_C(1) << 36)
+#define YOKE__RESERVE_MAX (UINT64_C(1) << 36)
 
 typedef enum yoke__block_kind {
     YOKE__BLOCK_FREE = 0,   /* owner: YOKE__BLOCK_HOLES or 0 */
@@ -37,10 +37,10 @@ typedef enum yoke__block_kind {
 typedef struct yoke__block {
     /* {granules:30 | kind:2 | owner:32}. Free: written under the lock. In use: written by the owner, without it. */
     yoke__a64 state;
-    yoke__a64 object;   /* id of the object that owns it or may come to link it, or 0; by the block's owner */
-    yoke__a32 before;   /* granules of the block before, or 0; cache, under the lock */
-    yoke__a32 check;    /* tells a header from other bytes; cache, under the lock */
-    yoke__a32 next;     /* neighbours in the free list, or in the chain of the object: granules; cache, under the lock */
+    yoke__a64 object; /* id of the object that owns it or may come to link it, or 0; by the block's owner */
+    yoke__a32 before; /* granules of the block before, or 0; cache, under the lock */
+    yoke__a32 check;  /* tells a header from other bytes; cache, under the lock */
+    yoke__a32 next;   /* neighbours in the free list, or in the chain of the object: granules; cache, under the lock */
     yoke__a32 previous;
 } yoke__block;
 _Static_assert(sizeof(yoke__block) == YOKE__BLOCK_HEADER, "shared layout");
@@ -108,9 +108,9 @@ yoke__block *yoke__free_list_find(const yoke_domain *domain, uint64_t granules);
 yoke__block *yoke__free_list_search(const yoke_domain *domain, uint64_t granules);
 
 /* owned.c; lock held. Blocks without an object are passed over. */
-void         yoke__owned_insert(yoke_domain *domain, yoke__block *block);
-void         yoke__owned_remove(yoke_domain *domain, yoke__block *block);
-void         yoke__owned_clear(yoke_domain *domain);
+void yoke__owned_insert(yoke_domain *domain, yoke__block *block);
+void yoke__owned_remove(yoke_domain *domain, yoke__block *block);
+void yoke__owned_clear(yoke_domain *domain);
 /* The chain that an object's blocks are in; those of others too. */
 yoke__block *yoke__owned_first(const yoke_domain *domain, yoke__id object);
 yoke__block *yoke__owned_next(const yoke_domain *domain, const yoke__block *block);
@@ -119,7 +119,8 @@ yoke__block *yoke__owned_next(const yoke_domain *domain, const yoke__block *bloc
 
 /* Writes the first block over [YOKE__HEAP_START, committed) of a domain in the making. */
 void yoke__heap_init(yoke_domain *domain);
-/* Takes the lock, and writes the caches anew if a holder died. YOKE_EPROTO: the chain of blocks is damaged; not held. */
+/* Takes the lock, and writes the caches anew if a holder died. YOKE_EPROTO: the chain of blocks is damaged; not
+ * held. */
 int  yoke__heap_lock(yoke_domain *domain);
 void yoke__heap_unlock(yoke_domain *domain);
 /* Around changes: in between, caches may be off. */

@@ -89,13 +89,13 @@ static int check_list(const yoke_domain *domain, uint32_t class, uint64_t most, 
         return disorder(offset, "mark of a free list", marked, offset != 0);
     }
     while (offset) {
-        if (offset < YOKE__BLOCK_FIRST || offset >= end || offset % YOKE__GRANULE != YOKE__BLOCK_FIRST % YOKE__GRANULE) {
+        if (offset < YOKE__BLOCK_FIRST || offset >= end ||
+            offset % YOKE__GRANULE != YOKE__BLOCK_FIRST % YOKE__GRANULE) {
             return disorder(offset, "place in a free list", offset, end);
         }
         const yoke__block *block = yoke__block_at(domain, offset);
         uint64_t           state = yoke__a64_load_acquire(&block->state);
-        if (yoke__block_kind_of(state) != YOKE__BLOCK_FREE ||
-            yoke__heap_class(yoke__block_granules(state)) != class) {
+        if (yoke__block_kind_of(state) != YOKE__BLOCK_FREE || yoke__heap_class(yoke__block_granules(state)) != class) {
             return disorder(offset, "class of a listed block", yoke__heap_class(yoke__block_granules(state)), class);
         }
         if (yoke__a32_load_acquire(&block->previous) != previous) {
@@ -114,7 +114,7 @@ static int check_list(const yoke_domain *domain, uint32_t class, uint64_t most, 
 static int check_lists(const yoke_domain *domain, const yoke__alloc_stats *stats)
 {
     uint64_t listed = 0;
-    for (uint32_t class = 0; class < YOKE__CLASSES; class++) {
+    for (uint32_t class = 0; class < YOKE__CLASSES; class ++) {
         YOKE_TRY(check_list(domain, class, stats->free_blocks, &listed));
     }
     return listed == stats->free_blocks ? YOKE_OK : disorder(0, "count of listed blocks", listed, stats->free_blocks);

@@ -32,17 +32,17 @@ int yoke__domain_peek(const yoke_memory *memory, const yoke__domain_expected *ex
 int yoke__domain_validate(const yoke_memory *memory, const yoke__domain_expected *expected);
 
 /* Of the domains this process has open; domain.c. */
-void         yoke__domains_lock(void);
-void         yoke__domains_unlock(void);
+void yoke__domains_lock(void);
+void yoke__domains_unlock(void);
 /* All below with that lock held. */
 yoke_domain *yoke__domains_find(const char *name);
-yoke_domain *yoke__domains_new(void); /* NULL: no memory, noted */
-void         yoke__domains_drop(yoke_domain *domain);  /* one that was never listed, or is closed now */
-int          yoke__domains_enter(yoke_domain *domain); /* joins and lists it */
+yoke_domain *yoke__domains_new(void);                   /* NULL: no memory, noted */
+void         yoke__domains_drop(yoke_domain *domain);   /* one that was never listed, or is closed now */
+int          yoke__domains_enter(yoke_domain *domain);  /* joins and lists it */
 void         yoke__domains_remove(yoke_domain *domain); /* unlists it */
 /* Open, and named: for yoke_domain_close(). */
-bool         yoke__domains_is_named(const yoke_domain *domain);
+bool yoke__domains_is_named(const yoke_domain *domain);
 /* Leaves a named domain, which stays mapped; the name goes with the last participant. Same lock. */
-void         yoke__domain_leave_named(yoke_domain *domain);
+void yoke__domain_leave_named(yoke_domain *domain);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "heap.h"
 
+#include <string.h>
+
 static yoke__a32 *chain_of(const yoke_domain *domain, yoke__id object)
 {
     uint32_t hash = YOKE__ID_INDEX(object) * UINT32_C(0x9e3779b1) >> 20;
@@ -51,9 +53,9 @@ yoke__block *yoke__owned_next(const yoke_domain *domain, const yoke__block *bloc
     return yoke__block_at_granule(domain, yoke__a32_load_acquire(&block->next));
 }
 
+/* Plain stores: nobody looks at the chains without the lock, and the caches are marked as off until they are all
+ * written. */
 void yoke__owned_clear(yoke_domain *domain)
 {
-    for (uint32_t i = 0; i < YOKE__CHAINS; i++) {
-        yoke__a32_store_release(&yoke__domain_header(domain)->owned[i], 0);
-    }
+    memset(yoke__domain_header(domain)->owned, 0, sizeof yoke__domain_header(domain)->owned);
 }

@@ -60,6 +60,8 @@ static int take_index(yoke_domain *domain, yoke__participant *participant, uint3
     if (!table) {
         YOKE_TRY(grow(domain, &participant->references));
         table = chunk_at(domain, &participant->references);
+        if (!table)
+            return yoke__fail(YOKE_EPROTO, "the reference table of this process is damaged");
     }
     uint32_t free = yoke__a32_load_relaxed(&table->free);
     if (free) {
@@ -84,7 +86,7 @@ static void add_to_count(yoke__entry *entry, uint32_t n)
 int yoke__table_add(yoke_domain *domain, yoke__entry *entry, yoke__id id, uint32_t *index)
 {
     yoke__participant *participant = yoke__participant_of(domain, yoke__domain_token(domain));
-    uint32_t           at;
+    uint32_t           at = 0;
     YOKE_TRY(take_index(domain, participant, &at));
     yoke__a64_store_release(table_entry(domain, chunk_at(domain, &participant->references), at), id);
     add_to_count(entry, 1);

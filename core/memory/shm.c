@@ -15,10 +15,11 @@ struct yoke_shm {
 
 /* A segment as one handle of this process sees it. */
 typedef struct view {
-    yoke_memory memory;
-    yoke__a32   forks; /* forks counted when the slot was claimed; another number: a forked child has none yet */
-    bool        slot_held;
-    uint32_t    slot;
+    struct view *next; /* of all views of this process; under the lock of views */
+    yoke_memory  memory;
+    yoke__a32    forks; /* forks counted when the slot was claimed; another number: a forked child has none yet */
+    bool         slot_held;
+    uint32_t     slot;
 } view;
 
 /* ---- forks ------------------------------------------------------------------------------------------------------------------------ */
@@ -26,15 +27,35 @@ typedef struct view {
 /* Forks that led to this process. Written by the fork hook, in the child's only thread. */
 static yoke__a32 forks;
 
-static void count_fork(void)
+static struct {
+    yoke__mutex mutex;
+    view       *first;
+} views = {.mutex = YOKE__MUTEX_INIT};
+
+static void before_fork(void)
 {
+    yoke__mutex_lock(&views.mutex);
+}
+
+static void after_fork(void)
+{
+    yoke__mutex_unlock(&views.mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    yoke__mutex_reset(&views.mutex);
     yoke__a32_add_acq_rel(&forks, 1);
 }
 
-static void watch_forks(void)
+/* Before the first view. In a started child, exits don't come by atexit: it calls yoke__shms_leave itself. */
+static void watch_forks_and_exit(void)
 {
+    static yoke__a32 watching;
     yoke__fork_hooks();
-    yoke__fork_hook_add(NULL, NULL, count_fork);
+    yoke__fork_hook_add(before_fork, after_fork, after_fork_in_child);
+    if (yoke__a32_exchange_acq_rel(&watching, 1) == 0)
+        (void)atexit(yoke__shms_leave);
 }
 
 /* ---- the lock of a name ----------------------------------------------------------------------------------------------------------- */
@@ -84,6 +105,10 @@ static int new_handle(yoke_shm **out, const yoke_memory *memory, const view *fro
     *v = *from;
     v->memory = *memory;
     yoke__a32_store_relaxed(&v->forks, yoke__a32_load_relaxed(&forks));
+    yoke__mutex_lock(&views.mutex);
+    v->next = views.first;
+    views.first = v;
+    yoke__mutex_unlock(&views.mutex);
     handle->extra = v;
     *out = (yoke_shm *)handle;
     return YOKE_OK;
@@ -243,7 +268,7 @@ int yoke_shm_create(yoke_shm **out, size_t size, const yoke_shm_options *options
         return yoke__fail(YOKE_EINVAL, "mode %d is none", (int)given.mode);
     if (size == 0 && !(given.name && given.mode == YOKE_OPEN))
         return yoke__fail(YOKE_EINVAL, "a segment needs at least one byte");
-    watch_forks();
+    watch_forks_and_exit();
     request ask = {given.name ? given.name : "", given.mode, size, given.permissions};
     if (!given.name)
         return make(out, &ask);
@@ -296,6 +321,28 @@ static void leave(view *v)
     unlock_name(lock, segment->name);
 }
 
+static void unlist(const view *v)
+{
+    view **link = &views.first;
+    yoke__mutex_lock(&views.mutex);
+    while (*link && *link != v)
+        link = &(*link)->next;
+    if (*link)
+        *link = v->next;
+    yoke__mutex_unlock(&views.mutex);
+}
+
+void yoke__shms_leave(void)
+{
+    yoke__mutex_lock(&views.mutex);
+    for (view *v = views.first; v; v = v->next) {
+        if (yoke__a32_load_relaxed(&v->forks) == yoke__a32_load_relaxed(&forks)) /* else the slot is the parent's */
+            leave(v);
+        v->slot_held = false;
+    }
+    yoke__mutex_unlock(&views.mutex);
+}
+
 void yoke_shm_close(yoke_shm *shm)
 {
     view *v;
@@ -305,6 +352,7 @@ void yoke_shm_close(yoke_shm *shm)
     if (!v)
         return;
     shm->handle.extra = NULL;
+    unlist(v);
     leave(v);
     yoke__backend()->memory->close(&v->memory);
     free(v);
@@ -333,14 +381,28 @@ int yoke__shm_pass(yoke_native *out, const yoke_shm *shm)
     return YOKE_OK;
 }
 
+static void land(const view *v)
+{
+    yoke__segment_header *segment = v->memory.base;
+    yoke_native           lock;
+    if (!v->slot_held || lock_name(&lock, segment->name) < 0)
+        return;
+    (void)yoke__segment_land(segment);
+    unlock_name(lock, segment->name);
+}
+
 void yoke__shm_stay(const yoke_shm *shm)
 {
-    view       *v = view_of(shm);
-    yoke_native lock;
-    if (!v || !v->slot_held || lock_name(&lock, yoke__segment_of(&v->memory)->name) < 0)
-        return;
-    (void)yoke__segment_land(v->memory.base);
-    unlock_name(lock, yoke__segment_of(&v->memory)->name);
+    const view *v = view_of(shm);
+    if (v)
+        land(v);
+}
+
+void yoke__shm_arrive(const yoke_shm *shm)
+{
+    const view *v = view_of(shm); /* claims a slot, before the one in flight goes */
+    if (v)
+        land(v);
 }
 
 /* Claims before it lets go of what was in flight, so that the segment is never without a user. */
@@ -394,9 +456,9 @@ int yoke__shm_import(yoke_shm **out, yoke_native native)
 {
     const yoke_backend *backend = yoke__backend();
     view                v = {.slot_held = false};
-    uint64_t            total;
+    uint64_t            total = 0;
     int                 code;
-    watch_forks();
+    watch_forks_and_exit();
     YOKE_TRY(measure(native, &total));
     YOKE_TRY(map_second(&v.memory, native, total));
     code = settle(&v);

@@ -12,8 +12,13 @@
 int yoke__shm_pass(yoke_native *out, const yoke_shm *shm);
 /* It was not handed over after all. */
 void yoke__shm_stay(const yoke_shm *shm);
-/* In the child: a handle out of the native, which is taken over on success. YOKE_EPROTO: it is no segment. */
+/* In a forked child, which has the handle itself: it is a user now. */
+void yoke__shm_arrive(const yoke_shm *shm);
+/* In a child that has nothing: a handle out of the native, which is taken over on success. YOKE_EPROTO: it is no segment. */
 int yoke__shm_import(yoke_shm **out, yoke_native native);
+
+/* Gives back this process's part in all named segments, at its exit: the mappings stay, for who still looks at them. */
+void yoke__shms_leave(void);
 
 extern const yoke__object_type yoke__shm_type;
 

@@ -74,18 +74,21 @@ static void shortest(decimal *out, double value)
 }
 
 /* Python's layout: an exponent from 1e16 on and below 1e-4; otherwise a point with a digit on both sides. */
-static void lay_out(char *out, size_t size, const decimal *d)
+static void lay_out(char *out, size_t capacity, const decimal *d)
 {
-    int exponent = d->point - 1;
+    char   text[40]; /* room for what the compiler takes to be possible */
+    size_t size = sizeof text;
+    int    exponent = d->point - 1;
     if (exponent < -4 || exponent >= 16)
-        snprintf(out, size, "%c%s%se%c%02d", d->digits[0], d->count > 1 ? "." : "", d->digits + 1,
+        snprintf(text, size, "%c%s%se%c%02d", d->digits[0], d->count > 1 ? "." : "", d->digits + 1,
                  exponent < 0 ? '-' : '+', abs(exponent));
     else if (d->point <= 0)
-        snprintf(out, size, "0.%.*s%s", -d->point, "0000", d->digits);
+        snprintf(text, size, "0.%.*s%s", -d->point, "0000", d->digits);
     else if (d->point >= d->count)
-        snprintf(out, size, "%s%.*s.0", d->digits, d->point - d->count, "0000000000000000");
+        snprintf(text, size, "%s%.*s.0", d->digits, d->point - d->count, "0000000000000000");
     else
-        snprintf(out, size, "%.*s.%s", d->point, d->digits, d->digits + d->point);
+        snprintf(text, size, "%.*s.%s", d->point, d->digits, d->digits + d->point);
+    memcpy(out, text, strlen(text) < capacity ? strlen(text) + 1 : capacity);
 }
 
 void yoke__double_text(char out[32], double value)

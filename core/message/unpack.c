@@ -63,7 +63,7 @@ static int scan_text(scan *s, uint64_t count)
 
 static int scan_extension(scan *s, uint64_t count)
 {
-    uint64_t type;
+    uint64_t type = 0;
     YOKE_TRY(scan_number(s, 1, &type));
     if (type != YOKE__EXTENSION_HANDLE || count != YOKE__EXTENSION_SIZE)
         return damaged(s, "an extension that is no handle");

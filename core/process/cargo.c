@@ -85,6 +85,23 @@ static int stow_conn(yoke__cargo *cargo, yoke__start_entry *entry, const yoke__p
     return YOKE_OK;
 }
 
+/* Counts as a user on its way from here on, until the child has it or the cargo is freed. */
+static int stow_segment(yoke__cargo *cargo, yoke__start_entry *entry, const void *item)
+{
+    size_t    index = cargo->native_count;
+    yoke_shm *shm = (yoke_shm *)(uintptr_t)item;
+
+    if (index == YOKE__START_NATIVES)
+        return yoke__fail(YOKE_EMSGSIZE, "one start can carry %d connections and segments, not more",
+                          YOKE__START_NATIVES);
+    YOKE_TRY(yoke__shm_pass(&cargo->natives[index], shm));
+    entry->what = YOKE__ENTRY_SEGMENT;
+    entry->value = index;
+    cargo->shms[index] = shm;
+    cargo->native_count++;
+    return YOKE_OK;
+}
+
 static int stow(yoke__cargo *cargo, size_t position, const yoke_domain *home)
 {
     const yoke__packed_handle *from = &cargo->packed.handles[position];
@@ -98,16 +115,40 @@ static int stow(yoke__cargo *cargo, size_t position, const yoke_domain *home)
                           yoke__kind_name(kind_of(from->kind)));
     if (from->kind == YOKE_H_domain)
         return stow_domain(entry, from->handle);
+    if (from->kind == YOKE_H_shm)
+        return stow_segment(cargo, entry, from->handle);
     if (kind_of(from->kind) == YOKE__KIND_NONE)
         return yoke__fail(YOKE_ENOTSUP, "handles of kind %u can't be passed to a process", (unsigned)from->kind);
     return stow_object(cargo, entry, from->handle, home);
 }
 
+/* Bytes of strings and bytes in items, before anything is copied; stops counting past the limit. */
+static uint64_t bytes_of(const yoke_item *item, unsigned depth)
+{
+    uint64_t sum = 0;
+
+    if (item->kind == YOKE_STRING || item->kind == YOKE_BYTES_KIND)
+        return item->size;
+    if ((item->kind != YOKE_LIST_KIND && item->kind != YOKE_MAP_KIND) || !item->as.p || depth > YOKE_DEPTH_MAX)
+        return 0; /* packing refuses what is wrong with it */
+    for (size_t i = 0; i < item->size && sum <= YOKE__ARGUMENTS_MAX; i++)
+        sum += bytes_of((const yoke_item *)item->as.p + i, depth + 1);
+    return sum;
+}
+
+static int check_size(uint64_t size, const char *name)
+{
+    if (size > YOKE__ARGUMENTS_MAX)
+        return yoke__fail(YOKE_EMSGSIZE, "the arguments of process %s have %llu bytes or more, at most %llu are allowed",
+                          name, (unsigned long long)size, (unsigned long long)YOKE__ARGUMENTS_MAX);
+    return YOKE_OK;
+}
+
 static int check_items(const yoke_item *items, const char *name)
 {
-    if (items && items->kind != YOKE_LIST_KIND)
+    if (items->kind != YOKE_LIST_KIND)
         return yoke__fail(YOKE_EINVAL, "the arguments of process %s are no list: use YOKE_ARGS()", name);
-    return YOKE_OK;
+    return check_size(bytes_of(items, 0), name);
 }
 
 static int allocate(yoke__cargo *cargo)
@@ -115,7 +156,7 @@ static int allocate(yoke__cargo *cargo)
     size_t count = cargo->packed.handle_count, conns = 0;
 
     for (size_t i = 0; i < count; i++)
-        conns += cargo->packed.handles[i].kind == YOKE_H_conn;
+        conns += cargo->packed.handles[i].kind == YOKE_H_conn || cargo->packed.handles[i].kind == YOKE_H_shm;
     cargo->entries = calloc(count, sizeof *cargo->entries);
     cargo->kept = calloc(count, sizeof *cargo->kept);
     if (!cargo->entries || !cargo->kept)
@@ -126,8 +167,9 @@ static int allocate(yoke__cargo *cargo)
     cargo->moves = calloc(conns, sizeof *cargo->moves);
     cargo->natives = calloc(conns, sizeof *cargo->natives);
     cargo->conns = calloc(conns, sizeof *cargo->conns);
+    cargo->shms = calloc(conns, sizeof *cargo->shms);
     cargo->given = calloc(conns, sizeof *cargo->given);
-    if (!cargo->moves || !cargo->natives || !cargo->conns || !cargo->given)
+    if (!cargo->moves || !cargo->natives || !cargo->conns || !cargo->shms || !cargo->given)
         return yoke__fail(YOKE_ENOMEM, "no memory for %zu connections among arguments", conns);
     return YOKE_OK;
 }
@@ -151,10 +193,8 @@ int yoke__cargo_pack(yoke__cargo *cargo, yoke_domain *domain, const yoke_item *i
         return YOKE_OK;
     YOKE_TRY(check_items(items, name));
     YOKE_TRY(yoke__pack(&cargo->packed, items));
-    if (cargo->packed.size > YOKE__ARGUMENTS_MAX)
-        rc = yoke__fail(YOKE_EMSGSIZE, "the arguments of process %s have %zu bytes, at most %llu are allowed", name,
-                        cargo->packed.size, (unsigned long long)YOKE__ARGUMENTS_MAX);
-    else
+    rc = check_size(cargo->packed.size, name);
+    if (rc == YOKE_OK)
         rc = stow_all(cargo, domain);
     if (rc < 0)
         yoke__cargo_free(cargo);
@@ -164,6 +204,8 @@ int yoke__cargo_pack(yoke__cargo *cargo, yoke_domain *domain, const yoke_item *i
 void yoke__cargo_delivered(yoke__cargo *cargo)
 {
     for (size_t i = 0; i < cargo->native_count; i++) {
+        if (!cargo->conns[i])
+            continue; /* a segment stays here too */
         yoke__conn_move_commit(&cargo->moves[i]);
         if (cargo->given[i])
             yoke_conn_close(cargo->conns[i]);
@@ -175,13 +217,18 @@ void yoke__cargo_delivered(yoke__cargo *cargo)
 
 void yoke__cargo_free(yoke__cargo *cargo)
 {
-    for (size_t i = 0; i < cargo->native_count; i++)
-        yoke__conn_move_abort(&cargo->moves[i]);
+    for (size_t i = 0; i < cargo->native_count; i++) {
+        if (cargo->conns[i])
+            yoke__conn_move_abort(&cargo->moves[i]);
+        else
+            yoke__shm_stay(cargo->shms[i]);
+    }
     for (size_t i = 0; i < cargo->kept_count; i++)
         yoke__handle_close(cargo->kept[i], NULL);
     free(cargo->moves);
     free(cargo->natives);
     free(cargo->conns);
+    free(cargo->shms);
     free(cargo->given);
     free(cargo->kept);
     free(cargo->entries);
@@ -270,6 +317,18 @@ static int open_conn(yoke_conn **out, const arrival *from, const yoke__start_ent
                              (uint32_t)(entry->value >> 32));
 }
 
+static int open_segment(yoke_shm **out, const arrival *from, const yoke__start_entry *entry)
+{
+    if (entry->value >= from->start->native_count)
+        return yoke__fail(YOKE_EPROTO, "segment %llu of %zu was not passed along", (unsigned long long)entry->value,
+                          from->start->native_count);
+    if (!from->start->shms)
+        return yoke__shm_import(out, from->start->natives[entry->value]);
+    *out = from->start->shms[entry->value]; /* forked: it is mapped already */
+    yoke__shm_arrive(*out);
+    return YOKE_OK;
+}
+
 static int open_object(yoke__handle **out, const arrival *from, const yoke__start_entry *entry)
 {
     if (entry->what == YOKE__ENTRY_ABROAD)
@@ -284,6 +343,7 @@ static int open_entry(void *user, uint32_t kind, uint32_t position, void **handl
     yoke__handle            *object = NULL;
     yoke_domain             *domain = NULL;
     yoke_conn               *conn = NULL;
+    yoke_shm                *shm = NULL;
 
     if (position >= from->entry_count || yoke__block_entries(from->block)[position].kind != kind)
         return yoke__fail(YOKE_EPROTO, "the start record has no handle of kind %u at position %u", (unsigned)kind,
@@ -302,6 +362,10 @@ static int open_entry(void *user, uint32_t kind, uint32_t position, void **handl
     case YOKE__ENTRY_CONN:
         YOKE_TRY(open_conn(&conn, from, entry));
         *handle = conn;
+        return YOKE_OK;
+    case YOKE__ENTRY_SEGMENT:
+        YOKE_TRY(open_segment(&shm, from, entry));
+        *handle = shm;
         return YOKE_OK;
     default:
         return yoke__fail(YOKE_EPROTO, "the start record has an unknown entry %u", (unsigned)entry->what);

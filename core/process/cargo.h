@@ -1,11 +1,12 @@
 /*
  * The arguments of a start on their way: bytes, and what each handle among them stands for in the child. Objects travel
- * as ids, connections as natives that the child inherits.
+ * as ids, connections and segments as natives that the child inherits.
  */
 #ifndef YOKE_CORE_PROCESS_CARGO_H
 #define YOKE_CORE_PROCESS_CARGO_H
 
 #include "../connection/conn.h"
+#include "../memory/shm.h"
 #include "../message/message.h"
 #include "family.h"
 
@@ -14,9 +15,10 @@
 typedef struct yoke__cargo {
     yoke__packed       packed;
     yoke__start_entry *entries; /* one per packed handle */
-    yoke__conn_move   *moves;   /* connections, in order of the natives */
+    yoke__conn_move   *moves;   /* connections, in order of the natives; unused where a native is a segment's */
     yoke_native       *natives;
-    yoke_conn        **conns; /* their handles */
+    yoke_conn        **conns; /* their handles; NULL where a native is a segment's */
+    yoke_shm         **shms;  /* handles of segments; NULL where a native is a connection's */
     bool              *given;
     size_t             native_count;
     uint64_t           unread_size; /* sum over moves */

@@ -178,7 +178,7 @@ static _Noreturn void refuse(const char *what)
 {
     const yoke_error *error = yoke_last_error();
 
-    fprintf(stderr, "yoke: a process forked by the forkserver can't run: %s: %s\n", what, error ? error->text : "");
+    fprintf(stderr, "yoke: a process forked by the forkserver can't run: %s: %s\n", what, error->text);
     fflush(stderr);
     yoke__backend()->process->exit_now(YOKE__CHILD_REFUSED);
     abort();
@@ -259,18 +259,18 @@ static int start(yoke_identity *out, order *it)
 
 static int answer(int code, const yoke_identity *child)
 {
-    const yoke_error  *error = code < 0 ? yoke_last_error() : NULL;
+    const yoke_error  *error = yoke_last_error();
     yoke__server_reply reply;
 
     memset(&reply, 0, sizeof reply);
     reply.magic = YOKE__SERVER_MAGIC;
     reply.code  = code;
     reply.child = *child;
-    if (error) {
+    if (code < 0) {
         reply.native = error->native;
-        snprintf((char *)reply.text, sizeof reply.text, "%s", error->text ? error->text : yoke_error_text(code));
+        snprintf((char *)reply.text, sizeof reply.text, "%s", error->code == code ? error->text : yoke_error_text(code));
+        reply.other_user = code == YOKE_EACCES && error->native == 0; /* traits_check; not the system's word */
     }
-    reply.other_user = code == YOKE_EACCES && error && error->native == 0; /* traits_check; not the system's word */
     return yoke__backend()->process->channel_send(server.channel, &reply, sizeof reply, NULL, 0);
 }
 
@@ -291,12 +291,12 @@ static void serve_one(void)
 
 /* ---- the preload ------------------------------------------------------------------------------------------------------ */
 
-static void complain(const char *what)
+static void complain(const char *what, int code)
 {
     const yoke_error *error = yoke_last_error();
 
-    fprintf(stderr, "yoke: the forkserver's preload %s%s%s\n", what, error && error->text ? ": " : "",
-            error && error->text ? error->text : "");
+    fprintf(stderr, "yoke: the forkserver's preload %s: %s\n", what,
+            error->code == code ? error->text : yoke_error_text(code));
     fflush(stderr);
 }
 
@@ -305,13 +305,18 @@ static void preload(const yoke_code_place *place)
     yoke_variant none = {.kind = YOKE_LIST_KIND};
     yoke_args    arguments;
     void (*function)(void);
+    int rc = yoke__backend()->code->resolve(&function, place);
 
-    if (yoke__backend()->code->resolve(&function, place) < 0 || yoke__args_init(&arguments, &none) < 0) {
-        complain("can't be called");
+    if (rc == YOKE_OK)
+        rc = yoke__args_init(&arguments, &none);
+    if (rc < 0) {
+        complain("can't be called", rc);
         return;
     }
-    if (((yoke_function *)function)(&arguments) < 0)
-        complain("failed");
+    yoke__error_reset();
+    rc = ((yoke_function *)function)(&arguments);
+    if (rc < 0)
+        complain("failed", rc);
 }
 
 static void hear_hello(void)
@@ -331,6 +336,8 @@ static void hear_hello(void)
 _Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_message *message, const yoke_native *natives,
                                     size_t native_count)
 {
+    int rc;
+
     (void)message;
     server.domain = domain;
     if (native_count != 1) {
@@ -340,8 +347,9 @@ _Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_messa
     server.channel = natives[0];
     /* Where the system can: it then ends with its client even inside the preload. Elsewhere its loop sees the end. */
     (void)yoke__backend()->process->lifeline_arm(YOKE__CHILD_LIFE);
-    if (yoke__backend()->process->server_begin(&server.deaths) < 0) {
-        complain("was not reached"); /* with the reason */
+    rc = yoke__backend()->process->server_begin(&server.deaths);
+    if (rc < 0) {
+        complain("is not reached, nor anything else", rc);
         leave(YOKE__CHILD_REFUSED);
     }
     hear_hello();

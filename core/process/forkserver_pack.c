@@ -115,7 +115,7 @@ static int take_string(const char **out, reader *from)
 
 static int take_list(const char *const **out, reader *from)
 {
-    uint32_t     count;
+    uint32_t     count = 0;
     const char **list;
 
     YOKE_TRY(take_count(&count, from));
@@ -139,7 +139,7 @@ static int take_list(const char *const **out, reader *from)
 
 static int take_optional(const char **out, reader *from)
 {
-    uint32_t count;
+    uint32_t count = 0;
 
     YOKE_TRY(take_count(&count, from));
     if (count > 1)
@@ -149,7 +149,7 @@ static int take_optional(const char **out, reader *from)
 
 static int take_traits(yoke_launch *out, reader *from)
 {
-    uint32_t size;
+    uint32_t size = 0;
 
     YOKE_TRY(take_count(&size, from));
     if (size != from->left)

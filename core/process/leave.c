@@ -6,6 +6,7 @@
 #include "../connection/conn.h"
 #include "../domain/participant.h"
 #include "../error.h"
+#include "../memory/shm.h"
 #include "../wait/word.h"
 
 #include <stdio.h>
@@ -207,6 +208,7 @@ _Noreturn void yoke__process_leave(yoke_outcome how, int code, int error, const 
     }
     yoke__conn_flush_all(YOKE__CONN_FLUSH);
     fflush(NULL);
+    yoke__shms_leave();
     commit_result(how, code, error, kept);
     yoke__domains_leave();
     yoke__backend()->process->exit_now(status_of(how, code));

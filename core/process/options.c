@@ -125,7 +125,7 @@ static int take_program(yoke__start_options *out, const yoke_process_options *op
 int yoke__options_resolve(yoke__start_options *out, const yoke_process_options *options)
 {
     yoke_process_options asked;
-    bool                 daemon, die;
+    bool                 daemon = false, die = false;
 
     YOKE_TRY(copy_options(&asked, options));
     *out = (yoke__start_options){.launch = {.struct_size = sizeof(yoke_launch)}};

@@ -185,6 +185,7 @@ static _Noreturn void run_forked(start *s)
         .arguments = s->cargo.packed.data,
         .arguments_size = s->cargo.packed.size,
         .conns = s->cargo.conns,
+        .shms = s->cargo.shms,
     };
 
     yoke__child_starting(NULL);

@@ -99,7 +99,8 @@ typedef struct yoke__child_start {
     yoke_function *function;
     const void    *arguments;
     size_t         arguments_size;
-    yoke_conn    **conns; /* the handles that go with natives */
+    yoke_conn    **conns; /* the handles that go with natives: one of the two is NULL for each */
+    yoke_shm     **shms;
 } yoke__child_start;
 
 /* Runs a started child to its end; for all methods. In a forked child the fork hooks have run. */

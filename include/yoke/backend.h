@@ -257,10 +257,11 @@ typedef struct yoke_stream_part {
 } yoke_stream_part;
 
 /** A read or a write under way. Memory of the caller's, which must stay until the request is done or cancelled; the
- *  caller sets done and user, the backend the rest. */
+ *  caller sets done, user and wait_next, the backend the rest. */
 struct yoke_stream_request {
     yoke_stream_done *done; /**< NULL: the caller will wait() */
     void             *user;
+    bool              wait_next; /**< this thread's next call into streams is wait() for this request: saves work */
     /* The result, once the request is done. */
     int     status; /**< YOKE_OK, or a negative code */
     int64_t native; /**< what the system said, if status is negative */
@@ -275,7 +276,8 @@ struct yoke_stream_request {
     size_t                  capacity;
     size_t                  count;
     uint32_t                state;
-    bool                    done_at_once;
+    bool                    done_at_once; /**< set before read() or write() returns: no need to wait */
+    bool                    leading;
 };
 
 #define YOKE_STREAM_READ  1u /**< the native can be read from */

@@ -198,13 +198,17 @@ YOKE_END
         long *: (sizeof(long) == 8 ? YOKE_TYPE_I64 : YOKE_TYPE_I32),                                                   \
         unsigned long *: (sizeof(long) == 8 ? YOKE_TYPE_U64 : YOKE_TYPE_U32), long long *: YOKE_TYPE_I64,              \
         unsigned long long *: YOKE_TYPE_U64, float *: YOKE_TYPE_F32, double *: YOKE_TYPE_F64, default: YOKE_TYPE_RAW)
+/** Makes a value of type T. For a structure write 0, and set its members before it is passed on. */
 #define YOKE_VALUE_CREATE(out, T, initial, options)                                                                    \
     yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), &(const T){initial}, options)
+/** Opens a value by name; domain NULL: the default one. */
 #define YOKE_VALUE_OPEN(out, T, in_domain, by_name)                                                                    \
     yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), NULL,                                                            \
                        YOKE_OPTIONS(yoke_value_options, .domain = (in_domain), .name = (by_name), .mode = YOKE_OPEN))
+/** Makes an array. initial: pointer to count elements, or NULL for zeros. */
 #define YOKE_ARRAY_CREATE(out, T, count, initial, options)                                                             \
     yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), count, initial, options)
+/** Opens an array by name, of any count. */
 #define YOKE_ARRAY_OPEN(out, T, in_domain, by_name)                                                                    \
     yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), 0, NULL,                                                         \
                        YOKE_OPTIONS(yoke_value_options, .domain = (in_domain), .name = (by_name), .mode = YOKE_OPEN))
@@ -263,8 +267,11 @@ int yoke_array_make_(yoke_array **out, size_t count, const T *initial, const yok
 #define YOKE_ARRAY_CREATE(out, T, count, initial, options) yoke_array_make_<T>(out, count, initial, options)
 #define YOKE_ARRAY_OPEN(out, T, domain, name)              yoke_array_find_<T>(out, yoke_value_by_name_(domain, name))
 #endif
+/** T *: where the value lies; NULL if it is no T. */
 #define YOKE_VALUE(value, T)           ((T *)yoke_value_data_(value, YOKE_TYPE_(T), sizeof(T)))
+/** T *: the first element; NULL if it is no array of T. */
 #define YOKE_ARRAY(array, T)           ((T *)yoke_array_data_(array, YOKE_TYPE_(T), sizeof(T)))
+/** T *: an element; NULL if there is no such element. */
 #define YOKE_ARRAY_AT(array, T, index) ((T *)yoke_array_at_(array, YOKE_TYPE_(T), sizeof(T), index))
 
 #endif

@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+int bench_pipe(void);
+
+static void run_pipe(const bench_options *options)
+{
+    (void)options;
+    if (bench_pipe() != 0)
+        exit(1);
+}
+
 static const struct {
     const char *name;
     void (*run)(const bench_options *options);
@@ -14,6 +23,7 @@ static const struct {
     {"start", bench_start, "start and join beside raw fork and raw uv_spawn"},
     {"large", bench_large, "the same from a parent with much touched memory"},
     {"breakdown", bench_breakdown, "where the time of a start goes"},
+    {"pipe", run_pipe, "messages through pipes beside raw sockets and pipes"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -216,8 +216,6 @@ static void killed_parent_leaves_its_children_alone_otherwise(void **state)
     yoke_process *parent;
 
     (void)state;
-    if (method_under_test() == YOKE_START_FORKSERVER)
-        skip(); /* its server ends with it, and that is all that is promised */
     assert_ok(yoke_process_start(&parent, hold_child_and_stay, YOKE_ARGS(queue, YOKE_NO), NULL));
     pid_t pid = told_pid(queue);
     assert_ok(yoke_process_kill(parent));

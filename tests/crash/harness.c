@@ -1,5 +1,8 @@
 #include "harness.h"
 
+#include "core/backend.h"
+#include "core/domain/domain.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -30,8 +33,8 @@ static void hangs(int number)
 {
     (void)number;
     char text[160];
-    int  length = snprintf(text, sizeof text, "crash: %s hangs: killed after %llu instructions (second: %llu)\n", now_at,
-                           (unsigned long long)now_first, (unsigned long long)now_second);
+    int length = snprintf(text, sizeof text, "crash: %s hangs: killed after %llu instructions (second: %llu)\n", now_at,
+                          (unsigned long long)now_first, (unsigned long long)now_second);
     (void)!write(2, text, (size_t)length);
     _exit(1);
 }
@@ -71,8 +74,7 @@ static outcome end(pid_t victim, outcome result)
 {
     int status;
     kill(victim, SIGKILL);
-    while (waitpid(victim, &status, 0) == victim && !WIFSIGNALED(status) && !WIFEXITED(status)) {
-    }
+    while (waitpid(victim, &status, 0) == victim && !WIFSIGNALED(status) && !WIFEXITED(status)) {}
     return result;
 }
 
@@ -90,12 +92,12 @@ static outcome victim_failed(pid_t victim, int status, crash_result *out)
     return end(victim, OUTCOME_FAILED);
 }
 
-/* ---- going to an instruction --------------------------------------------------------------------------------------- */
+/* ---- going to an instruction ------------------------------------------------------------------------------------- */
 
 /*
- * Stepping from the start to each n takes n²/2 steps in all, and a step costs two switches of process. So the first run
- * records where every step led. Later ones put a place on the way into a breakpoint register, let it be passed as often
- * as it must, and step only from that on. Where the registers are not known, all is stepped.
+ * Stepping from the start to each n takes n * n / 2 steps in all, and a step costs two switches of process. So the
+ * first run records where every step led. Later ones put a place on the way into a breakpoint register, let it be
+ * passed as often as it must, and step only from that on. Where the registers are not known, all is stepped.
  */
 typedef struct trace {
     uint64_t *places; /* program counter after i steps */
@@ -282,7 +284,7 @@ static outcome kill_after(uint64_t n, trace *way, void (*enter)(void *), void (*
     return end(victim, *shared_stage == STAGE_ENDED ? OUTCOME_ENDED : OUTCOME_KILLED);
 }
 
-/* ---- trials -------------------------------------------------------------------------------------------------------- */
+/* ---- trials ------------------------------------------------------------------------------------------------------ */
 
 static void verify(const crash_case *test, crash_result *out)
 {
@@ -369,6 +371,11 @@ bool crash_run(const crash_case *test, crash_result *out)
     printf("%s%s\n", out->faults || result == OUTCOME_FAILED ? ": " : "", out->first);
     fflush(stdout);
     return result != OUTCOME_FAILED && out->points > 0;
+}
+
+void crash_hide(const yoke_domain *domain)
+{
+    (void)yoke__backend()->memory->unlink(domain->name);
 }
 
 bool crash_supported(void)

@@ -3,8 +3,8 @@
  *
  * For each n = 0, 1, 2, ... until the operation ends first: set_up; fork a victim, which enters and is then stepped by
  * ptrace through n instructions of the operation; SIGKILL; verify; tear_down. System calls are one step. With `recover`
- * given, a second process is stepped through that and killed too, at every instruction of it for every n, before verify:
- * a recovery must bear its own death.
+ * given, a second process is stepped through that and killed too, at every instruction of it for every n, before
+ * verify: a recovery must bear its own death.
  *
  * Everything but enter, operation and recover runs in the calling process. The operation must not block for good: a
  * victim is alone, whoever it waits for must be running.
@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <yoke/domain.h>
 
 typedef struct crash_case {
     const char *name;
@@ -25,7 +26,7 @@ typedef struct crash_case {
     void (*operation)(void *context); /* victim, stepped */
     void (*recover)(void *context);   /* second victim, stepped. NULL: no second kill */
     const char *(*verify)(void *context); /* survivor, after the kills: NULL, or what is wrong */
-    void (*tear_down)(void *context); /* survivor */
+    void (*tear_down)(void *context);     /* survivor */
     void    *context;
     unsigned stride;        /* 0 is 1 */
     unsigned second_stride; /* 0 is 1 */
@@ -41,6 +42,9 @@ typedef struct crash_result {
 
 /* Prints the counts. False if nothing could be killed: no ptrace here, or the victim itself failed (first tells). */
 bool crash_run(const crash_case *test, crash_result *out);
+
+/* Takes the name of an open domain out of the file system: even if the test itself is killed, nothing stays. */
+void crash_hide(const yoke_domain *domain);
 
 /* True if this system lets a process trace its children. */
 bool crash_supported(void);

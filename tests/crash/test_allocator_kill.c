@@ -1,6 +1,6 @@
 /*
- * A process is killed at every instruction of every operation of the allocator. Afterwards the survivor finds the heap in
- * order, everything of the dead is back, what is the survivor's is untouched, and it goes on allocating.
+ * A process is killed at every instruction of every operation of the allocator. Afterwards the survivor finds the heap
+ * in order, everything of the dead is back, what is the survivor's is untouched, and it goes on allocating.
  *
  * Built once more for each planted fault of mutants.cmake, with CRASH_MUTANT defined: then at least one kill must be
  * found out.
@@ -31,14 +31,14 @@
 
 typedef struct fixture {
     yoke_domain *domain;
-    uint8_t     *kept[KEPT];  /* the survivor's blocks, with free ones of the same size between them */
-    uint64_t     free_bytes;  /* when the victim enters */
-    uint64_t     size;        /* of what the victim allocates */
-    void        *block;       /* the victim's, made in enter() */
-    int          with;        /* which of the survivor's blocks the operation wants the victim to own */
-    bool         linked;      /* what links() answers */
-    bool         grows;       /* see to it that the whole budget can still be had */
-    yoke__token *victim;      /* shared: the victim tells its token */
+    uint8_t     *kept[KEPT]; /* the survivor's blocks, with free ones of the same size between them */
+    uint64_t     free_bytes; /* when the victim enters */
+    uint64_t     size;       /* of what the victim allocates */
+    void        *block;      /* the victim's, made in enter() */
+    int          with;       /* which of the survivor's blocks the operation wants the victim to own */
+    bool         linked;     /* what links() answers */
+    bool         grows;      /* see to it that the whole budget can still be had */
+    yoke__token *victim;     /* shared: the victim tells its token */
 } fixture;
 
 static fixture now;
@@ -48,7 +48,7 @@ static uint64_t heap_size(const yoke_domain *domain)
     return yoke__a64_load_acquire(&yoke__domain_header(domain)->heap_end) - YOKE__BLOCK_FIRST;
 }
 
-/* ---- the survivor's state ------------------------------------------------------------------------------------------ */
+/* ---- the survivor's state ---------------------------------------------------------------------------------------- */
 
 /* kept[0] hole kept[1] hole ... kept[4], then one large free block. */
 static void set_up(void *context)
@@ -57,7 +57,9 @@ static void set_up(void *context)
     uint8_t *holes[KEPT - 1];
     char     name[64];
     snprintf(name, sizeof name, "allocator-kill-%ld", (long)getpid());
-    assert_int_equal(yoke_domain_open(&f->domain, name, YOKE_OPTIONS(yoke_domain_options, .max_bytes = BUDGET)), YOKE_OK);
+    assert_int_equal(yoke_domain_open(&f->domain, name, YOKE_OPTIONS(yoke_domain_options, .max_bytes = BUDGET)),
+                     YOKE_OK);
+    crash_hide(f->domain);
     for (int i = 0; i < KEPT; i++) {
         f->kept[i] = yoke__alloc(f->domain, 1000, 0);
         assert_non_null(f->kept[i]);
@@ -82,7 +84,7 @@ static void tear_down(void *context)
     yoke_domain_close(f->domain);
 }
 
-/* ---- what the victim does ------------------------------------------------------------------------------------------ */
+/* ---- what the victim does ---------------------------------------------------------------------------------------- */
 
 static void enter(void *context)
 {
@@ -155,7 +157,7 @@ static void operation_free_object(void *context)
     yoke__alloc_free_object(f->domain, OBJECT);
 }
 
-/* ---- the survivor's recovery and checks ---------------------------------------------------------------------------- */
+/* ---- the survivor's recovery and checks -------------------------------------------------------------------------- */
 
 static bool links(yoke_domain *domain, yoke__id object, void *block, bool held)
 {
@@ -252,7 +254,7 @@ static const char *verify_without_kept(void *context)
     return verify_with(f, f->with);
 }
 
-/* ---- scenarios ----------------------------------------------------------------------------------------------------- */
+/* ---- scenarios --------------------------------------------------------------------------------------------------- */
 
 static uint64_t found;
 
@@ -313,7 +315,9 @@ static void test_freeing_between_free_neighbours(void **state)
 {
     (void)state;
     now.with = 2;
-    run((crash_case){.name = "free, both neighbours", .enter = enter_with_kept, .operation = operation_free,
+    run((crash_case){.name = "free, both neighbours",
+                     .enter = enter_with_kept,
+                     .operation = operation_free,
                      .verify = verify_without_kept});
 }
 
@@ -321,7 +325,9 @@ static void test_freeing_before_a_free_neighbour(void **state)
 {
     (void)state;
     now.with = 0;
-    run((crash_case){.name = "free, neighbour behind", .enter = enter_with_kept, .operation = operation_free,
+    run((crash_case){.name = "free, neighbour behind",
+                     .enter = enter_with_kept,
+                     .operation = operation_free,
                      .verify = verify_without_kept});
 }
 
@@ -361,24 +367,37 @@ static void test_dying_in_the_recovery_of_a_split(void **state)
 {
     (void)state;
     now.size = 300;
-    run((crash_case){.name = "alloc, then recovery", .enter = enter, .operation = operation_alloc, .recover = recover,
-                     .stride = 23, .second_stride = 29});
+    run((crash_case){.name = "alloc, then recovery",
+                     .enter = enter,
+                     .operation = operation_alloc,
+                     .recover = recover,
+                     .stride = 23,
+                     .second_stride = 29});
 }
 
 static void test_dying_in_the_recovery_of_a_merge(void **state)
 {
     (void)state;
     now.with = 2;
-    run((crash_case){.name = "free, then recovery", .enter = enter_with_kept, .operation = operation_free,
-                     .recover = recover, .verify = verify_without_kept, .stride = 23, .second_stride = 29});
+    run((crash_case){.name = "free, then recovery",
+                     .enter = enter_with_kept,
+                     .operation = operation_free,
+                     .recover = recover,
+                     .verify = verify_without_kept,
+                     .stride = 23,
+                     .second_stride = 29});
 }
 
 static void test_dying_in_the_recovery_of_a_gift(void **state)
 {
     (void)state;
     now.linked = true;
-    run((crash_case){.name = "give, then recovery", .enter = enter_with_block, .operation = operation_give,
-                     .recover = recover, .stride = 11, .second_stride = 13});
+    run((crash_case){.name = "give, then recovery",
+                     .enter = enter_with_block,
+                     .operation = operation_give,
+                     .recover = recover,
+                     .stride = 11,
+                     .second_stride = 13});
     now.linked = false;
 }
 

@@ -86,6 +86,7 @@ static void set_up(void *context)
 
     snprintf(name, sizeof name, "queue-kill-%ld", (long)getpid());
     assert_int_equal(yoke_domain_open(&f->domain, name, NULL), YOKE_OK);
+    crash_hide(f->domain);
     assert_int_equal(yoke_queue_create(&f->queue, YOKE_OPTIONS(yoke_queue_options, .domain = f->domain)), YOKE_OK);
     yoke_queue_close(f->queue); /* what the survivor keeps for itself is made by now */
     assert_int_equal(yoke__alloc_check(f->domain, &stats), YOKE_OK);

@@ -107,6 +107,8 @@ static int run_group(const char *name, const struct CMUnitTest *tests, size_t co
     char title[100];
 
     current = method;
+    if (getenv("YOKE_TEST_FILTER")) /* one test by name, or several by wildcards */
+        cmocka_set_test_filter(getenv("YOKE_TEST_FILTER"));
     snprintf(title, sizeof title, "%s under %s", name, yoke_start_method_name(method));
     return _cmocka_run_group_tests(title, tests, count, set_up, tear_down);
 }

@@ -243,7 +243,7 @@ static void another_process_finds_both(void **state)
                           .stdio         = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT},
                           .inherit       = &ends[0],
                           .inherit_count = 1};
-    assert_int_equal(yoke__posix_spawn(&pid, &launch), YOKE_OK);
+    assert_int_equal(yoke__posix_process.spawn(&pid, &launch), YOKE_OK);
     assert_int_equal(write((int)ends[1], &first, sizeof first), (int)sizeof first);
     assert_int_equal(write((int)ends[1], &second, sizeof second), (int)sizeof second);
     close((int)ends[0]);

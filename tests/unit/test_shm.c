@@ -150,6 +150,22 @@ static void an_unrelated_process_opens_it_by_name(void **state)
     assert_false(name_is_there(name));
 }
 
+static int make_and_exit(void *user)
+{
+    yoke_shm *shm;
+    CHILD_CHECK(yoke_shm_create(&shm, 4000, NAMED(user, YOKE_CREATE)) == YOKE_OK);
+    exit(0); /* without closing it */
+}
+
+static void an_exit_in_good_order_leaves_no_name(void **state)
+{
+    (void)state;
+    char name[64];
+    snprintf(name, sizeof name, "%s", unique("exit"));
+    assert_int_equal(child_join(child_start(make_and_exit, name)), 0);
+    assert_false(name_is_there(name));
+}
+
 static int make_and_wait(void *user)
 {
     yoke_shm *shm;
@@ -349,6 +365,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(lack_of_memory_is_an_error_when_it_is_made),
         cmocka_unit_test(a_name_is_found_and_gone_with_its_last_user),
         cmocka_unit_test(an_unrelated_process_opens_it_by_name),
+        cmocka_unit_test(an_exit_in_good_order_leaves_no_name),
         cmocka_unit_test(what_the_dead_left_is_cleared_by_the_next),
         cmocka_unit_test(a_maker_killed_half_way_blocks_nobody),
         cmocka_unit_test(a_damaged_or_foreign_segment_is_refused_and_kept),

@@ -30,7 +30,7 @@ extern char **environ;
 
 static int count_descriptors(int count)
 {
-    yoke__posix_claim_natives((size_t)count);
+    yoke__posix_process.claim_natives((size_t)count);
     int here = leak_descriptors();
     for (int fd = 3; fd < 3 + count; fd++)
         CHILD_CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
@@ -95,7 +95,7 @@ static int finish(int64_t pid)
 static int run(const yoke_launch *launch)
 {
     int64_t pid;
-    assert_int_equal(yoke__posix_spawn(&pid, launch), YOKE_OK);
+    assert_int_equal(yoke__posix_process.spawn(&pid, launch), YOKE_OK);
     return finish(pid);
 }
 
@@ -176,7 +176,7 @@ static void standard_descriptors_go_where_they_are_sent(void **state)
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     launch.stdio[0] = in[0];
     launch.stdio[1] = out[1];
-    assert_int_equal(yoke__posix_spawn(&pid, &launch), YOKE_OK);
+    assert_int_equal(yoke__posix_process.spawn(&pid, &launch), YOKE_OK);
     close(in[0]);
     close(out[1]);
     assert_int_equal(write(in[1], "hello", 5), 5);
@@ -259,7 +259,7 @@ static int refused(const char *program, const char *directory)
 
     launch.program           = program;
     launch.working_directory = directory;
-    int rc                   = yoke__posix_spawn(&pid, &launch);
+    int rc                   = yoke__posix_process.spawn(&pid, &launch);
     assert_int_equal(pid, 77);
     assert_int_equal(leak_descriptors(), before);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child left */
@@ -297,7 +297,7 @@ static void a_bad_native_is_told(void **state)
 
     launch.inherit       = &bad;
     launch.inherit_count = 1;
-    assert_int_equal(yoke__posix_spawn(&pid, &launch), YOKE_EINVAL);
+    assert_int_equal(yoke__posix_process.spawn(&pid, &launch), YOKE_EINVAL);
     assert_int_equal(pid, 77);
 }
 
@@ -317,7 +317,7 @@ static int with_few_descriptors(void *unused)
         int before     = leak_descriptors();
         limit.rlim_cur = (rlim_t)next + room;
         CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-        int rc         = yoke__posix_spawn(&pid, &launch);
+        int rc         = yoke__posix_process.spawn(&pid, &launch);
         limit.rlim_cur = limit.rlim_max;
         CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
         CHILD_CHECK(leak_descriptors() == before);
@@ -365,7 +365,7 @@ static void the_hosts_handler_stays_and_is_called(void **state)
 
     handled = 0;
     set_disposition(host_handler, SA_RESTART);
-    assert_int_equal(yoke__posix_spawn(&pid, &launch), YOKE_OK);
+    assert_int_equal(yoke__posix_process.spawn(&pid, &launch), YOKE_OK);
     assert_int_equal(sigaction(SIGCHLD, NULL, &after), 0);
     assert_true(after.sa_handler == host_handler);
     assert_true(after.sa_flags & SA_RESTART);
@@ -400,7 +400,7 @@ static int ignoring_host(void *unused)
     (void)unused;
     signal(SIGCHLD, SIG_IGN);
     /* A child of the host's that is dead already when libuv's handler goes: it must not stay a zombie. */
-    CHILD_CHECK(yoke__posix_spawn(&pid, &launch) == YOKE_OK);
+    CHILD_CHECK(yoke__posix_process.spawn(&pid, &launch) == YOKE_OK);
     CHILD_CHECK(sigaction(SIGCHLD, NULL, &after) == 0 && after.sa_handler == SIG_IGN);
     if (yoke__posix_life.identify(&who, pid) == YOKE_OK && yoke__posix_life.watch(&life, &who) == YOKE_OK)
         CHILD_CHECK(yoke__posix_life.wait(life, 10 * SECOND) == YOKE_OK);
@@ -460,7 +460,7 @@ static void *spawn_many(void *failures)
         const char *const arguments[] = {"test_spawn", "exit", "1", NULL};
         yoke_launch       launch      = launch_of(arguments);
         int64_t           pid;
-        if (yoke__posix_spawn(&pid, &launch) != YOKE_OK || finish(pid) != 1)
+        if (yoke__posix_process.spawn(&pid, &launch) != YOKE_OK || finish(pid) != 1)
             ++*(int *)failures;
     }
     return NULL;
@@ -490,7 +490,7 @@ static void failing_calls_leave_nothing(void **state)
     for (fault_sweep sweep = fault_sweep_start(EINVAL); fault_sweep_next(&sweep);) {
         int     before = leak_descriptors();
         int64_t pid;
-        assert_int_equal(yoke__posix_spawn(&pid, &launch), YOKE_OK);
+        assert_int_equal(yoke__posix_process.spawn(&pid, &launch), YOKE_OK);
         assert_int_equal(finish(pid), 0);
         assert_int_equal(leak_descriptors(), before);
     }
