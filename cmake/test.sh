@@ -4,15 +4,26 @@
 set -eu
 . "$(dirname -- "$0")/common.sh"
 
-all_steps="packages format gcc package clang tidy sanitize valgrind docs mingw"
+all_steps="packages format gcc package clang tidy sanitize fuzz valgrind docs mingw"
 [ $# = 0 ] && set -- $all_steps
 passed=0
 summary=
+
+# What tests may have left behind: shared memory, and started children that still run.
+leftovers() {
+    find /dev/shm -maxdepth 1 -name '*yoke*' 2>/dev/null | sort
+    for command in /proc/[0-9]*/cmdline; do
+        if tr '\0' ' ' <"$command" 2>/dev/null | grep -q -- ' --yoke-child='; then
+            echo "process ${command%/cmdline}"
+        fi
+    done
+}
 
 # Every closing line of ctest is kept for the end.
 run_ctest() {
     directory=$1
     shift
+    leftovers >"$directory/leftovers.before"
     log=$directory/ctest.log
     code=0
     ctest --test-dir "$directory" -j "$jobs" --output-on-failure --no-tests=error "$@" >"$log" 2>&1 || code=$?
@@ -21,6 +32,9 @@ run_ctest() {
         cat "$log" >&2
         fail "tests failed in $directory"
     fi
+    leftovers >"$directory/leftovers.after"
+    left=$(comm -13 "$directory/leftovers.before" "$directory/leftovers.after")
+    [ -z "$left" ] || fail "tests in $directory left behind: $left"
     summary="$summary
 $directory: $(grep 'tests passed' "$log")"
 }
@@ -79,6 +93,14 @@ do_sanitize() {
     cmake --build build/sanitize -j "$jobs"
     step "sanitize: all tests but those that step through single instructions"
     run_ctest build/sanitize -LE 'crash|check'
+}
+
+do_fuzz() {
+    step "fuzz: hostile bytes for some seconds each, with sanitizers"
+    configure build/fuzz clang clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DYOKE_FUZZ=ON \
+        -DYOKE_SANITIZE=address,undefined -DYOKE_BUILD_BENCH=OFF -DYOKE_BUILD_EXAMPLES=OFF -DYOKE_BUILD_SHARED=OFF
+    cmake --build build/fuzz -j "$jobs"
+    run_ctest build/fuzz
 }
 
 do_valgrind() {

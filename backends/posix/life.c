@@ -70,17 +70,56 @@ static uint64_t hash(uint64_t seed, const void *data, size_t size)
     return seed;
 }
 
-/* This boot and this pid namespace. The namespace is asked for each time: a child may live in another one. */
-static int read_space(uint64_t *out)
+/* Kept until a fork, after which it may be another one. 0: not known yet. */
+static _Atomic uint64_t known_space;
+
+static void forget_space(void)
+{
+    known_space = 0;
+}
+
+static int ask_boot(uint64_t *out)
+{
+    static _Atomic uint64_t known_boot;
+    char                    boot[64];
+    if (!known_boot) {
+        if (read_text("/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0)
+            return yoke__posix_fail("reading the boot id (is /proc mounted?)");
+        known_boot = hash(UINT64_C(14695981039346656037), boot, strlen(boot));
+    }
+    *out = known_boot;
+    return YOKE_OK;
+}
+
+static int ask_space(uint64_t *out)
 {
     struct stat space;
-    char        boot[64];
+    uint64_t    boot;
     if (yoke__sys.stat("/proc/self/ns/pid", &space) != 0)
         return yoke__posix_fail("reading the pid namespace (is /proc mounted?)");
-    if (read_text("/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0)
-        return yoke__posix_fail("reading the boot id (is /proc mounted?)");
+    int code = ask_boot(&boot);
+    if (code != YOKE_OK)
+        return code;
     uint64_t inode = (uint64_t)space.st_ino;
-    *out = hash(hash(UINT64_C(14695981039346656037), boot, strlen(boot)), &inode, sizeof inode);
+    *out = hash(boot, &inode, sizeof inode);
+    return YOKE_OK;
+}
+
+/* This boot and this pid namespace. */
+static int read_space(uint64_t *out)
+{
+    static _Atomic int hooked;
+    uint64_t           space = known_space;
+    if (!space) {
+        int code = ask_space(&space);
+        if (code != YOKE_OK)
+            return code;
+        if (!hooked)
+            hooked = yoke__sys.pthread_atfork(NULL, NULL, forget_space) == 0;
+        if (hooked)
+            known_space = space;
+    }
+    *out = space;
     return YOKE_OK;
 }
 
@@ -160,6 +199,24 @@ static void life_close(yoke_native life)
 }
 
 #else
+
+/* This boot and this pid namespace. */
+static int read_space(uint64_t *out)
+{
+    static _Atomic int hooked;
+    uint64_t           space = known_space;
+    if (!space) {
+        int code = ask_space(&space);
+        if (code != YOKE_OK)
+            return code;
+        if (!hooked)
+            hooked = yoke__sys.pthread_atfork(NULL, NULL, forget_space) == 0;
+        if (hooked)
+            known_space = space;
+    }
+    *out = space;
+    return YOKE_OK;
+}
 
 static int life_identify(yoke_identity *out, int64_t pid)
 {

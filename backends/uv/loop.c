@@ -130,9 +130,11 @@ static void loop_destroy(yoke__uv_loop *loop)
 
 /* A stream bound before a fork keeps its native and forgets the rest. Its handle stays linked in the forgotten loop's
  * lists, which nobody walks any more, so its memory can serve again. */
-static void stream_forget(yoke_stream *stream)
+void yoke__uv_forget(yoke_stream *stream)
 {
     yoke_stream fresh;
+    if (stream->room != NULL)
+        yoke_backend_current()->process->native_close(stream->room->native); /* or the end would stay open here */
     memset(&fresh, 0, sizeof fresh);
     fresh.native = stream->native;
     fresh.flags = stream->flags;
@@ -150,7 +152,7 @@ static int bind_locked(yoke_stream *stream)
 {
     if (yoke__uv_bound(stream))
         return YOKE_OK; /* another thread was faster */
-    stream_forget(stream);
+    yoke__uv_forget(stream);
     if (private_loop == NULL)
         YOKE_TRY(loop_create(&private_loop));
     private_loop->streams++;
@@ -339,11 +341,15 @@ static void look_around(yoke__uv_loop *loop, const yoke_stream_request *request)
 /* Runs the loop until the request is done. */
 static int lead(yoke__uv_loop *loop, yoke_stream_request *request, int64_t deadline)
 {
+    yoke_stream *stream = request->stream;
     run_queued(loop);
+    if (stream->writes != NULL && !stream->parked && stream->room == NULL)
+        loop->full = stream;
     if (left_until(deadline) > 0)
         look_around(loop, request);
-    if (loop->full != NULL)
-        yoke__uv_retry(loop, true);
+    if (loop->full != NULL && request->state == UNDER_WAY)
+        yoke__uv_retry(loop, left_until(deadline) > 0 || request->size > 0);
+    loop->full = NULL;
     if (request->state == UNDER_WAY && left_until(deadline) == 0)
         run_once(loop, UV_RUN_NOWAIT);
     while (request->state == UNDER_WAY && left_until(deadline) > 0)

@@ -39,6 +39,15 @@ int yoke__uv_native_keep(yoke_native *out, yoke_native native)
     return yoke_backend_fail(YOKE_ENOTSUP, 0, "a connection that was used can't be moved on this system");
 }
 
+int yoke__uv_native_watch(uv_loop_t *loop, uv_poll_t *poll, yoke_native native, uv_poll_cb on_room)
+{
+    (void)loop;
+    (void)poll;
+    (void)native;
+    (void)on_room;
+    return UV_ENOTSUP;
+}
+
 bool yoke__uv_native_survives(yoke_native native)
 {
     (void)native;
@@ -77,6 +86,12 @@ int yoke__uv_native_open(uv_pipe_t *pipe, yoke_native native)
 int yoke__uv_native_keep(yoke_native *out, yoke_native native)
 {
     return yoke_backend_current()->process->native_duplicate(out, native);
+}
+
+int yoke__uv_native_watch(uv_loop_t *loop, uv_poll_t *poll, yoke_native native, uv_poll_cb on_room)
+{
+    int status = uv_poll_init(loop, poll, (int)native);
+    return status < 0 ? status : uv_poll_start(poll, UV_WRITABLE, on_room); /* which can't fail once init has not */
 }
 
 bool yoke__uv_native_survives(yoke_native native)

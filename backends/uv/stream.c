@@ -18,7 +18,7 @@
 #define MOST       ((size_t)1 << 30) /* bytes per call; libuv counts in int */
 #define MOST_PARTS 8
 
-static void pump(yoke_stream *stream, bool may_park);
+static void pump(yoke_stream *stream, bool settle);
 
 /* ---- reading ---- */
 
@@ -191,23 +191,84 @@ static int park(yoke_stream *stream, yoke_stream_request *request)
     return status;
 }
 
-/* Writes on until the system takes no more. Then there is time to try again soon, unless the loop is about to be left
- * or to sleep. */
-static void pump(yoke_stream *stream, bool may_park)
+/* ---- watching for room ---- */
+
+static void on_room_closed(uv_handle_t *handle)
+{
+    yoke__uv_room *room = handle->data;
+    yoke_backend_current()->process->native_close(room->native);
+    free(room);
+}
+
+static void room_unwatch(yoke_stream *stream)
+{
+    yoke__uv_room *room = stream->room;
+    stream->room = NULL;
+    if (room != NULL)
+        uv_close((uv_handle_t *)&room->poll, on_room_closed);
+}
+
+static void on_room(uv_poll_t *poll, int status, int events)
+{
+    yoke__uv_room *room = poll->data;
+    yoke_stream   *stream = room->stream;
+    (void)status; /* an error shows itself in the next write */
+    (void)events;
+    pump(stream, true);
+    if (stream->room == room && (stream->parked || stream->writes == NULL))
+        room_unwatch(stream);
+}
+
+/* False: no memory or descriptor, or not on this system. */
+static bool room_watch(yoke_stream *stream)
+{
+    if (stream->room != NULL)
+        return true;
+    yoke__uv_room *room = calloc(1, sizeof *room);
+    if (room == NULL)
+        return false;
+    if (yoke__uv_native_keep(&room->native, stream->native) != YOKE_OK) {
+        free(room);
+        return false;
+    }
+    if (yoke__uv_native_watch(&stream->loop->uv, &room->poll, room->native, on_room) < 0) {
+        yoke_backend_current()->process->native_close(room->native);
+        free(room);
+        return false;
+    }
+    room->poll.data = room;
+    room->stream = stream;
+    stream->room = room;
+    return true;
+}
+
+/* The system takes no more of a request for now: has libuv tell when it does. A libuv status. */
+static int wait_for_room(yoke_stream *stream, yoke_stream_request *request)
+{
+    if (request->tentative && request->size == 0 && room_watch(stream))
+        return 0;
+    return park(stream, request);
+}
+
+/* Writes on until the system takes no more. Then, if the leader has time to try again soon, that is up to it. */
+static void pump(yoke_stream *stream, bool settle)
 {
     while (stream->writes != NULL && !stream->parked) {
         yoke_stream_request *request = stream->writes;
         int64_t              status = write_directly(stream, request);
         if (status > 0)
             advance(request, (size_t)status);
-        if (status >= 0 && request->count > 0 && !may_park) {
+        if (status >= 0 && request->count > 0 && !settle) {
             stream->loop->full = stream;
             return;
         }
-        if (status >= 0 && request->count > 0)
-            status = park(stream, request);
-        else if (status >= 0)
+        if (status >= 0 && request->count > 0) {
+            status = wait_for_room(stream, request);
+            if (status == 0)
+                return;
+        } else if (status >= 0) {
             write_finish(stream, YOKE_OK, 0);
+        }
         if (status == UV_ENOMEM && stream->write_status == 0)
             write_finish(stream, YOKE_ENOMEM, status);
         else if (status < 0)
@@ -216,14 +277,15 @@ static void pump(yoke_stream *stream, bool may_park)
     if (stream->writes == NULL && !stream->parked) {
         free(stream->staging);
         stream->staging = NULL;
+        room_unwatch(stream);
     }
 }
 
-void yoke__uv_retry(yoke__uv_loop *loop, bool may_park)
+void yoke__uv_retry(yoke__uv_loop *loop, bool settle)
 {
     yoke_stream *stream = loop->full;
     loop->full = NULL;
-    pump(stream, may_park);
+    pump(stream, settle);
 }
 
 static void run_write(yoke_stream_request *request)
@@ -251,12 +313,17 @@ static void run_write(yoke_stream_request *request)
 /* Takes a write out of the row and finishes it. */
 static void write_remove(yoke_stream *stream, yoke_stream_request *request, int status)
 {
+    bool first = stream->writes == request;
     yoke_stream_request **link = &stream->writes;
     while (*link != request)
         link = &(*link)->next;
     *link = request->next;
     request->next = NULL;
     yoke__uv_finish(request, status, 0);
+    if (first && stream->writes != NULL)
+        pump(stream, true); /* what waited behind it, and would wait for another reason */
+    if (stream->writes == NULL)
+        room_unwatch(stream);
 }
 
 static bool is_queued(const yoke_stream *stream, const yoke_stream_request *request)
@@ -303,6 +370,7 @@ static void run_close(yoke_stream_request *close)
 {
     yoke_stream *stream = close->stream;
     stream->closing = close;
+    room_unwatch(stream);
     if (stream->opened)
         uv_close(&stream->uv.handle, on_closed);
     else
@@ -395,10 +463,12 @@ static void leave_loop(yoke_stream *stream)
 
 static void stream_close(yoke_stream *stream)
 {
-    if (yoke__uv_bound(stream))
+    if (yoke__uv_bound(stream)) {
         leave_loop(stream);
-    else
+    } else {
+        yoke__uv_forget(stream);
         yoke_backend_current()->process->native_close(stream->native);
+    }
     free(stream->staging);
     free(stream);
 }
@@ -409,6 +479,8 @@ static int stream_take(yoke_native *out, yoke_stream *stream)
     if (yoke__uv_bound(stream)) {
         YOKE_TRY(yoke__uv_native_keep(&native, stream->native)); /* for libuv closes its own */
         leave_loop(stream);
+    } else {
+        yoke__uv_forget(stream);
     }
     free(stream->staging);
     free(stream);

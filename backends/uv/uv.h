@@ -17,6 +17,14 @@
 
 extern const yoke_stream_ops yoke__uv_streams;
 
+/* Watches for room to write where nothing may be left to libuv yet. On a second native: libuv allows only one handle for
+ * each. Freed when libuv has closed it. */
+typedef struct yoke__uv_room {
+    uv_poll_t    poll;
+    yoke_stream *stream; /* NULL: given up */
+    yoke_native  native;
+} yoke__uv_room;
+
 /* A thread that sleeps until its request is done or the lead is free. */
 typedef struct yoke__uv_follower {
     yoke__a32                 word;
@@ -34,7 +42,7 @@ typedef struct yoke__uv_loop {
     yoke_stream_request  *queued, **queued_end;
     yoke__uv_follower    *followers;
     uint32_t              streams; /* bound to this loop; under the mutex of loop.c */
-    yoke_stream          *full;    /* the stream that takes no more and isn't parked yet; the leader's */
+    yoke_stream          *full;    /* the stream that took no more, to be tried again; the leader's */
 } yoke__uv_loop;
 
 struct yoke_stream {
@@ -57,6 +65,7 @@ struct yoke_stream {
     yoke_stream_request  *writes, **writes_end;
     yoke_stream_request  *closing;
     uint8_t              *staging;
+    yoke__uv_room        *room;
     uv_write_t            write;
     union {
         uv_handle_t handle;
@@ -69,7 +78,9 @@ struct yoke_stream {
 
 /* Whether the stream has a loop of this process. */
 bool yoke__uv_bound(const yoke_stream *stream);
-/* Binds a stream to the private loop if it has none; forgets an inherited one. */
+/* Makes an unbound stream as new but for its native: what it inherited from before a fork is void. */
+void yoke__uv_forget(yoke_stream *stream);
+/* Binds a stream to the private loop if it has none. */
 int yoke__uv_bind(yoke_stream *stream);
 /* Unbinds a stream whose handle is closed; the last one takes the loop with it. By a thread that doesn't lead. */
 void yoke__uv_unbind(yoke_stream *stream);
@@ -81,8 +92,8 @@ void yoke__uv_finish(yoke_stream_request *request, int status, int64_t native);
 int yoke__uv_wait(yoke_stream_request *request, int64_t timeout);
 /* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
 int yoke__uv_ready(void);
-/* stream.c: writes on to loop->full; park: leaves it to libuv if it still takes no more. */
-void yoke__uv_retry(yoke__uv_loop *loop, bool park);
+/* stream.c: writes on to loop->full; settle: if it still takes no more, libuv has to tell when it does. */
+void yoke__uv_retry(yoke__uv_loop *loop, bool settle);
 /* Code of error.h for a libuv status. */
 int yoke__uv_code(int64_t status);
 

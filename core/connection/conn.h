@@ -25,7 +25,7 @@ struct yoke_conn {
     yoke__handle handle; /* extra: the yoke__conn */
 };
 
-#define YOKE__CONN_BUFFER ((size_t)64 * 1024) /* read ahead at most; also the largest message kept whole in there */
+#define YOKE__CONN_BUFFER ((size_t)64 * 1024) /* read ahead at most */
 #define YOKE__CONN_FLUSH  INT64_C(1000)       /* ms that closing waits for a message under way */
 
 /* States of an end, in yoke__conn.state. */
@@ -57,7 +57,7 @@ typedef struct yoke__conn {
     uint8_t      *buffer;    /* bytes read ahead, [head, tail); NULL while there are none */
     size_t        head, tail, capacity;
     bool          in_frame;  /* a header was read: */
-    uint64_t      frame;     /* size of its message */
+    uint64_t      frame;     /* size of its message; afterwards, of the last one */
     yoke_message *partial;   /* what a call that ran out of time had received of it, or NULL */
     size_t        partial_size, partial_capacity;
     uint64_t      dropping; /* bytes still to come of a message that was skipped */

@@ -1,6 +1,7 @@
 /*
  * Frames in. One read takes what is there, up to the size of the buffer, so that many small messages cost one call into
- * the system. The rest of a message too large for the buffer is read straight to where it belongs.
+ * the system. What is missing of a large message is read straight to where it belongs; after one, only a little is read
+ * ahead, since the next will likely be large too and copying it costs more than another read.
  */
 #include "conn.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define DIRECT ((size_t)16 * 1024)   /* so much missing is worth a read past the buffer */
+#define LITTLE ((size_t)512)
 #define GROWTH 4                     /* of an owned message whose header claims much */
 #define CLAIM  ((size_t)1024 * 1024) /* what a header is believed at once */
 
@@ -85,7 +87,10 @@ static int fill(yoke__conn *conn, yoke__deadline deadline)
         conn->tail -= conn->head;
         conn->head = 0;
     }
-    int rc = read_some(conn, conn->buffer + conn->tail, conn->capacity - conn->tail, &size, deadline);
+    size_t room = conn->capacity - conn->tail;
+    if (conn->frame > DIRECT && !conn->in_frame && room > LITTLE)
+        room = LITTLE;
+    int rc = read_some(conn, conn->buffer + conn->tail, room, &size, deadline);
     if (rc == YOKE_OK)
         conn->tail += size;
     else
@@ -173,10 +178,10 @@ static int take_to(yoke__conn *conn, uint8_t *out, size_t *have, size_t size, yo
     return YOKE_OK;
 }
 
-/* A message that fits into the buffer is left there until it is whole. */
-static bool fits_buffer(const yoke__conn *conn)
+/* A small message is left in the buffer until it is whole. */
+static bool stays_in_buffer(const yoke__conn *conn)
 {
-    return conn->partial == NULL && conn->frame <= (conn->buffer != NULL ? conn->capacity : YOKE__CONN_BUFFER);
+    return conn->partial == NULL && (conn->frame <= DIRECT || conn->frame <= buffered(conn));
 }
 
 static int wait_whole(yoke__conn *conn, yoke__deadline deadline)
@@ -202,7 +207,7 @@ static int partial_grow(yoke__conn *conn, size_t capacity)
     return YOKE_OK;
 }
 
-/* A message too large for the buffer, into the caller's memory. With a time-out, memory to keep what has come is had
+/* A large message, into the caller's memory. With a time-out, memory to keep what has come is had
  * before anything goes there. */
 static int payload_large(yoke__conn *conn, uint8_t *out, yoke__deadline deadline)
 {
@@ -226,7 +231,7 @@ static int payload_large(yoke__conn *conn, uint8_t *out, yoke__deadline deadline
 
 int yoke__conn_payload(yoke__conn *conn, void *out, yoke__deadline deadline)
 {
-    if (fits_buffer(conn)) {
+    if (stays_in_buffer(conn)) {
         YOKE_TRY(wait_whole(conn, deadline));
         (void)take_buffered(conn, out, (size_t)conn->frame);
     } else {
@@ -254,7 +259,7 @@ static int collect(yoke__conn *conn, yoke__deadline deadline)
 
 int yoke__conn_payload_message(yoke__conn *conn, yoke_message **out, yoke__deadline deadline)
 {
-    if (fits_buffer(conn))
+    if (stays_in_buffer(conn))
         YOKE_TRY(wait_whole(conn, deadline));
     YOKE_TRY(collect(conn, deadline));
     *out = conn->partial;

@@ -118,6 +118,7 @@ static int send_frame(yoke__conn *conn, const outgoing *frame, yoke__deadline de
     YOKE_TRY(reserve(&rest, frame->total, deadline));
     request.done = NULL;
     request.wait_next = true;
+    request.tentative = deadline != INT64_MAX;
     streams->write(conn->stream, &request, frame->parts, frame->count);
     if (!request.done_at_once && streams->wait(&request, yoke__deadline_left(deadline, INT64_MAX)) != YOKE_OK)
         streams->cancel(&request);

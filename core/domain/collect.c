@@ -109,7 +109,14 @@ void yoke__directory_collect(yoke_domain *domain)
     yoke__a32_store_relaxed(&root->pending, 0);
 }
 
-/* Notes one more object in doubt; true when it is time to look. */
+void yoke__directory_tidy(yoke_domain *domain)
+{
+    yoke__root *root = yoke__directory_root(domain);
+    if (root && (yoke__a32_load_relaxed(&root->pending) || yoke__a32_load_relaxed(&root->making)))
+        yoke__directory_collect(domain);
+}
+
+/* True when it is time to look at those in doubt. */
 static bool pending_due(yoke_domain *domain)
 {
     yoke__root *root = yoke__directory_root(domain);
@@ -145,7 +152,8 @@ static void clear_lists(yoke_domain *domain, yoke__root *root)
     yoke__a32_store_relaxed(&yoke__domain_header(domain)->directory_free, 0);
     for (uint32_t i = 0; i < YOKE__NAME_BUCKETS; i++)
         yoke__a32_store_relaxed(&root->names[i], 0);
-    yoke__a32_store_relaxed(&root->pending, 0);
+    yoke__a32_store_relaxed(&root->pending, 1); /* whatever it was */
+    yoke__a32_store_relaxed(&root->making, 0);
 }
 
 static void relist_entry(yoke_domain *domain, yoke__root *root, yoke__entry *entry, uint32_t index)
@@ -160,6 +168,9 @@ static void relist_entry(yoke_domain *domain, yoke__root *root, yoke__entry *ent
         yoke__a32_store_relaxed(&entry->count, 0);
         if (yoke__a32_load_relaxed(&entry->name))
             yoke__name_link(domain, root, entry, index);
+        break;
+    case YOKE__ENTRY_MAKING:
+        yoke__a32_store_relaxed(&root->making, yoke__a32_load_relaxed(&root->making) + 1);
         break;
     default: /* collecting finishes the others */
         break;

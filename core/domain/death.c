@@ -9,6 +9,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "../sync/owner_word.h"
+#include "../wait/word.h"
 #include "allocator.h"
 #include "directory.h"
 
@@ -154,47 +155,63 @@ static bool is_mine(yoke_domain *domain, uint32_t slot)
     return mine && yoke__token_slot(mine) == slot;
 }
 
-/* No lock held. */
-static bool anybody_dead(yoke_domain *domain)
+/* pid 0: anybody. */
+static bool is_dead(yoke_domain *domain, uint32_t slot, int64_t pid, uint64_t *seen)
 {
-    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++) {
-        yoke__participant *participant = &domain->layout->participants[slot];
-        uint64_t           word = yoke__a64_load_acquire(&participant->word);
-        if (yoke__slot_state_of(word) != YOKE__SLOT_FREE && !is_mine(domain, slot) &&
-            !yoke__slot_alive(participant, word))
+    yoke__participant *participant = &domain->layout->participants[slot];
+    uint64_t           word = *seen = yoke__a64_load_acquire(&participant->word);
+    if (yoke__slot_state_of(word) == YOKE__SLOT_LEAVING)
+        return true;
+    return yoke__slot_state_of(word) != YOKE__SLOT_FREE && (!pid || yoke__slot_pid(word) == pid) &&
+           !is_mine(domain, slot) && !yoke__slot_alive(participant, word);
+}
+
+/* No lock held. */
+static bool anybody_dead(yoke_domain *domain, int64_t pid)
+{
+    uint64_t word;
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++)
+        if (is_dead(domain, slot, pid, &word))
             return true;
-    }
     return false;
 }
 
-/* The dead one's word doesn't change any more, but a slot may be claimed anew while we look at an older one. */
-static void bury(yoke_domain *domain, uint32_t slot)
+/* Remembers the dead and marks their slots. Their words don't change any more, but a slot may be claimed anew while we
+ * look at an older one. Returns the tokens found, and how many. */
+static uint32_t bury(yoke_domain *domain, int64_t pid, yoke__token *dead)
 {
-    yoke__participant *participant = &domain->layout->participants[slot];
-    uint64_t           word = yoke__a64_load_acquire(&participant->word);
-    uint32_t           generation = yoke__slot_generation(word);
-    int64_t            pid = yoke__slot_pid(word);
-    if (yoke__slot_state_of(word) == YOKE__SLOT_FREE || is_mine(domain, slot) || yoke__slot_alive(participant, word))
-        return;
-    remember(domain, yoke__token_make(slot, generation), participant, pid);
-    if (yoke__slot_state_of(word) != YOKE__SLOT_LEAVING)
-        yoke__a64_cas_acq_rel(&participant->word, &word,
-                              yoke__slot_word(generation, YOKE__SLOT_LEAVING, (uint64_t)pid));
+    uint32_t n = 0;
+    uint64_t word;
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++) {
+        if (!is_dead(domain, slot, pid, &word))
+            continue;
+        yoke__participant *participant = &domain->layout->participants[slot];
+        uint32_t           generation = yoke__slot_generation(word);
+        uint64_t           marked = yoke__slot_word(generation, YOKE__SLOT_LEAVING, (uint64_t)yoke__slot_pid(word));
+        remember(domain, yoke__token_make(slot, generation), participant, yoke__slot_pid(word));
+        if (word == marked || yoke__a64_cas_acq_rel(&participant->word, &word, marked))
+            dead[n++] = yoke__token_make(slot, generation);
+    }
+    return n;
 }
 
-/* ---- recovering one -------------------------------------------------------------------------------------------------- */
+/* ---- recovering them ------------------------------------------------------------------------------------------------- */
 
-static void sweep_objects(yoke_domain *domain, yoke__token dead)
+static void sweep_object(yoke_domain *domain, yoke__id id, yoke__entry *entry, const yoke__token *dead, uint32_t n)
+{
+    const yoke__object_type *type = yoke__object_type_of(yoke__entry_kind(yoke__a64_load_relaxed(&entry->word)));
+    for (uint32_t i = 0; type && type->sweep && i < n; i++)
+        type->sweep(domain, id, yoke__entry_object(domain, entry), dead[i]);
+}
+
+static void sweep_objects(yoke_domain *domain, const yoke__token *dead, uint32_t n)
 {
     uint32_t count = yoke__a32_load_relaxed(&yoke__domain_header(domain)->directory_count);
     for (uint32_t i = 1; i < count; i++) {
         yoke__entry *entry = yoke__entry_at(domain, i);
         uint64_t     word = yoke__a64_load_relaxed(&entry->word);
-        if (yoke__entry_state_of(word) != YOKE__ENTRY_LIVE)
-            continue;
-        const yoke__object_type *type = yoke__object_type_of(yoke__entry_kind(word));
-        if (type && type->sweep)
-            type->sweep(domain, YOKE__ID(i, yoke__entry_generation(word)), yoke__entry_object(domain, entry), dead);
+        if (yoke__entry_state_of(word) == YOKE__ENTRY_LIVE)
+            sweep_object(domain, YOKE__ID(i, yoke__entry_generation(word)), entry, dead, n);
     }
 }
 
@@ -212,14 +229,6 @@ static void free_slot(yoke_domain *domain, yoke__participant *participant, uint3
     yoke__a64_store_release(&participant->word, yoke__slot_word(next, YOKE__SLOT_FREE, 0)); /* last */
 }
 
-/* ---- recovering all -------------------------------------------------------------------------------------------------- */
-
-static uint32_t leaving(const yoke_domain *domain, uint32_t slot)
-{
-    uint64_t word = yoke__a64_load_acquire(&domain->layout->participants[slot].word);
-    return yoke__slot_state_of(word) == YOKE__SLOT_LEAVING ? yoke__slot_generation(word) : 0;
-}
-
 /* A newcomer's claim may be missed: a hint, until the next time. */
 static void recount_participants(yoke_domain *domain)
 {
@@ -229,37 +238,36 @@ static void recount_participants(yoke_domain *domain)
     yoke__a32_store_relaxed(&yoke__domain_header(domain)->participants_live, n);
 }
 
+/* What objects hold of theirs, then what they hold of objects, then their blocks, then the slots. */
+static void recover_dead(yoke_domain *domain, const yoke__token *dead, uint32_t n, bool dirty)
+{
+    for (uint32_t i = 0; i < n; i++)
+        yoke__threads_recover(domain, dead[i]);
+    if (n)
+        sweep_objects(domain, dead, n);
+    for (uint32_t i = 0; i < n; i++)
+        yoke__table_drop(domain, yoke__participant_of(domain, dead[i]), !dirty);
+    if (dirty)
+        yoke__directory_rebuild(domain);
+    yoke__directory_tidy(domain);
+    for (uint32_t i = 0; i < n; i++) {
+        yoke__alloc_recover(domain, dead[i], yoke__directory_links);
+        free_slot(domain, yoke__participant_of(domain, dead[i]), yoke__token_generation(dead[i]));
+    }
+    recount_participants(domain);
+}
+
 /* Registry lock held. */
-static int recover(yoke_domain *domain)
+static int recover(yoke_domain *domain, int64_t pid)
 {
     yoke__header *header = yoke__domain_header(domain);
     bool          dirty = yoke__a32_load_relaxed(&header->registry_dirty) != 0;
-    uint32_t      generation;
-    int           found = 0;
-    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++)
-        bury(domain, slot);
-    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound; slot++) {
-        if ((generation = leaving(domain, slot)) == 0)
-            continue;
-        yoke__threads_recover(domain, yoke__token_make(slot, generation));
-        sweep_objects(domain, yoke__token_make(slot, generation));
-        yoke__table_drop(domain, &domain->layout->participants[slot], !dirty);
-        found++;
-    }
-    if (dirty)
-        yoke__directory_rebuild(domain);
-    if (dirty || found)
-        yoke__directory_collect(domain);
-    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); found && slot < bound; slot++) {
-        if ((generation = leaving(domain, slot)) == 0)
-            continue;
-        yoke__alloc_recover(domain, yoke__token_make(slot, generation), yoke__directory_links);
-        free_slot(domain, &domain->layout->participants[slot], generation);
-    }
-    if (dirty || found)
-        recount_participants(domain);
+    yoke__token   dead[YOKE__PARTICIPANTS];
+    uint32_t      n = bury(domain, dirty ? 0 : pid, dead);
+    if (n || dirty)
+        recover_dead(domain, dead, n, dirty);
     yoke__a32_store_release(&header->registry_dirty, 0);
-    return found;
+    return (int)n;
 }
 
 void yoke__registry_acquire(yoke_domain *domain)
@@ -268,7 +276,7 @@ void yoke__registry_acquire(yoke_domain *domain)
     if (yoke__owner_acquire(domain, &header->registry, INT64_MAX, NULL) == YOKE_OWNER_DIED)
         yoke__a32_store_release(&header->registry_dirty, 1);
     if (yoke__a32_load_relaxed(&header->registry_dirty))
-        recover(domain);
+        recover(domain, 0);
 }
 
 void yoke__registry_release(yoke_domain *domain)
@@ -276,12 +284,27 @@ void yoke__registry_release(yoke_domain *domain)
     yoke__owner_release(domain, &yoke__domain_header(domain)->registry);
 }
 
-int yoke__domain_recover(yoke_domain *domain)
+int yoke__domain_recover_pid(yoke_domain *domain, int64_t pid)
 {
-    if (!yoke__domain_token(domain) || !anybody_dead(domain))
+    if (!yoke__domain_token(domain) || !anybody_dead(domain, pid))
         return 0;
     yoke__registry_acquire(domain);
-    int found = recover(domain);
+    int found = recover(domain, pid);
     yoke__registry_release(domain);
     return found;
+}
+
+int yoke__domain_recover(yoke_domain *domain)
+{
+    return yoke__domain_recover_pid(domain, 0);
+}
+
+int yoke__domain_patrol(yoke_domain *domain)
+{
+    yoke__a64 *patrolled = &yoke__domain_header(domain)->patrolled;
+    uint64_t   last = yoke__a64_load_relaxed(patrolled);
+    uint64_t   now = (uint64_t)yoke__backend()->system->now();
+    if (now - last < (uint64_t)YOKE__SLICE || !yoke__a64_cas_acq_rel(patrolled, &last, now))
+        return 0;
+    return yoke__domain_recover(domain);
 }

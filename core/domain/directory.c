@@ -148,6 +148,12 @@ static uint32_t take_index(yoke_domain *domain)
     return index;
 }
 
+static void count_making(yoke_domain *domain, uint32_t n)
+{
+    yoke__a32 *making = &yoke__directory_root(domain)->making;
+    yoke__a32_store_relaxed(making, yoke__a32_load_relaxed(making) + n);
+}
+
 int yoke__directory_reserve(yoke_domain *domain, yoke__kind kind, yoke__id *id)
 {
     if (!yoke__directory_root(domain))
@@ -163,6 +169,7 @@ int yoke__directory_reserve(yoke_domain *domain, yoke__kind kind, yoke__id *id)
     yoke__a32_store_relaxed(&entry->name, 0);
     yoke__a64_store_relaxed(&entry->offset, 0);
     yoke__a64_store_release(&entry->word, yoke__entry_word(generation, 0, YOKE__ENTRY_MAKING, kind));
+    count_making(domain, 1);
     *id = YOKE__ID(index, generation);
     return YOKE_OK;
 }
@@ -179,6 +186,7 @@ void yoke__directory_publish(yoke_domain *domain, yoke__id id, void *object, uin
      * token in count is replaced after that: recovery of a dead holder counts anew. */
     yoke__a64_store_release(&entry->word, yoke__entry_word(YOKE__ID_GENERATION(id), 0, YOKE__ENTRY_LIVE, kind));
     yoke__a32_store_relaxed(&entry->count, 0);
+    count_making(domain, UINT32_MAX);
     if (name_at)
         yoke__name_link(domain, yoke__directory_root(domain), entry, index);
 }
@@ -201,6 +209,7 @@ void yoke__directory_abandon(yoke_domain *domain, yoke__id id)
 {
     yoke__alloc_free_object(domain, id);
     free_entry(domain, yoke__entry_at(domain, YOKE__ID_INDEX(id)), id);
+    count_making(domain, UINT32_MAX);
 }
 
 static void set_state(yoke__entry *entry, yoke__entry_state state)

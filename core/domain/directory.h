@@ -47,7 +47,8 @@ _Static_assert(sizeof(yoke__entry) == 32, "shared layout");
 typedef struct yoke__root {
     yoke__a32 names[YOKE__NAME_BUCKETS]; /* index of the first entry, 0: none */
     yoke__a32 pending; /* objects that may have become unreachable since the last collection */
-    uint32_t  reserved[15];
+    yoke__a32 making;  /* entries MAKING */
+    uint32_t  reserved[14];
 } yoke__root;
 
 static inline uint64_t yoke__entry_word(uint32_t generation, uint32_t flags, yoke__entry_state state, yoke__kind kind)
@@ -99,6 +100,8 @@ void yoke__directory_unused(yoke_domain *domain, yoke__entry *entry, yoke__id id
 void yoke__directory_note_pending(yoke_domain *domain);
 /* Destroys all that can't be reached from a reference table, and what dead makers left. */
 void yoke__directory_collect(yoke_domain *domain);
+/* Collects if there may be anything to collect. */
+void yoke__directory_tidy(yoke_domain *domain);
 /* After a registry holder died: lists, counts and half done steps. The tables of the dead are gone already. */
 void yoke__directory_rebuild(yoke_domain *domain);
 /* The root block, or NULL if the domain has no objects yet. */
@@ -122,6 +125,14 @@ void yoke__table_drop(yoke_domain *domain, yoke__participant *participant, bool 
 void yoke__table_recount(yoke_domain *domain, yoke__participant *participant);
 
 /* -- handle.c */
+/* A handle from the pool, not yet one to others. YOKE_ENOMEM. */
+int yoke__handle_new(yoke__handle **out);
+/* Last of all: from here on it is a handle to others. */
+void yoke__handle_show(yoke__handle *handle, yoke__kind kind);
+/* Enters a live object in this process's table and points the handle to it. Registry lock held. YOKE_ENOMEM. */
+int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id);
+/* Back to the pool; known as closed from here on. */
+void yoke__handle_free(yoke__handle *handle, yoke__kind kind);
 /* This process has a new token there: enters all its open handles in the new table. Registry lock not held. */
 void yoke__handles_renew(yoke_domain *domain);
 /* The domain is left: its handles answer YOKE_ECLOSED. */

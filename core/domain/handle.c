@@ -9,7 +9,6 @@
 #include "../error.h"
 #include "../local.h"
 #include "../wait/word.h"
-#include "allocator.h"
 #include "participant.h"
 
 #include <stdlib.h>
@@ -108,7 +107,7 @@ static yoke__handle *take_free(void)
     return handle;
 }
 
-static int new_handle(yoke__handle **out)
+int yoke__handle_new(yoke__handle **out)
 {
     yoke__mutex_lock(&pool.mutex);
     yoke__handle *handle = take_free();
@@ -128,7 +127,7 @@ static int new_handle(yoke__handle **out)
     return YOKE_OK;
 }
 
-static void free_handle(yoke__handle *handle, yoke__kind kind)
+void yoke__handle_free(yoke__handle *handle, yoke__kind kind)
 {
     yoke__a32_store_release(&handle->magic, MAGIC_CLOSED | (uint32_t)kind);
     yoke__mutex_lock(&pool.mutex);
@@ -136,8 +135,7 @@ static void free_handle(yoke__handle *handle, yoke__kind kind)
     yoke__mutex_unlock(&pool.mutex);
 }
 
-/* Last of all: from here on it is a handle to others. */
-static void show(yoke__handle *handle, yoke__kind kind)
+void yoke__handle_show(yoke__handle *handle, yoke__kind kind)
 {
     yoke__a32_store_release(&handle->magic, YOKE__HANDLE_MAGIC | (uint32_t)kind);
 }
@@ -145,8 +143,8 @@ static void show(yoke__handle *handle, yoke__kind kind)
 int yoke__handle_local(yoke__handle **out, yoke__kind kind)
 {
     yoke__handle *handle;
-    YOKE_TRY(new_handle(&handle));
-    show(handle, kind);
+    YOKE_TRY(yoke__handle_new(&handle));
+    yoke__handle_show(handle, kind);
     *out = handle;
     return YOKE_OK;
 }
@@ -189,8 +187,7 @@ yoke__handle *yoke__handle_check(const void *pointer, yoke__kind kind)
 
 /* ---- opening --------------------------------------------------------------------------------------------------------- */
 
-/* Registry lock held. */
-static int hold(yoke_domain *domain, yoke__handle *handle, yoke__id id)
+int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id)
 {
     yoke__entry *entry = yoke__entry_live(domain, id);
     uint32_t     reference;
@@ -210,138 +207,17 @@ int yoke__handle_open(yoke__handle **out, yoke_domain *domain, yoke__kind kind, 
     YOKE_TRY(yoke__domain_of(&domain, domain));
     if (!yoke__domain_token(domain))
         return yoke_last_error()->code;
-    YOKE_TRY(new_handle(&handle));
+    YOKE_TRY(yoke__handle_new(&handle));
     yoke__registry_acquire(domain);
     int code = yoke__object_find(&object, domain, kind, id);
     if (code == YOKE_OK)
-        code = hold(domain, handle, id);
+        code = yoke__handle_hold(domain, handle, id);
     yoke__registry_release(domain);
     if (code != YOKE_OK) {
-        free_handle(handle, YOKE__KIND_NONE);
+        yoke__handle_free(handle, YOKE__KIND_NONE);
         return code;
     }
-    show(handle, kind);
-    *out = handle;
-    return YOKE_OK;
-}
-
-/* ---- creating -------------------------------------------------------------------------------------------------------- */
-
-/* Registry lock held. Index of what stands under the spec's name, or 0. */
-static uint32_t find_named(yoke_domain *domain, const yoke__object_spec *spec)
-{
-    return spec->name ? yoke__name_find(domain, spec->name) : 0;
-}
-
-/* Registry lock held. */
-static int open_named(yoke_domain *domain, yoke__handle *handle, const yoke__object_spec *spec, uint32_t index)
-{
-    uint64_t   word = yoke__a64_load_relaxed(&yoke__entry_at(domain, index)->word);
-    yoke__kind kind = yoke__entry_kind(word);
-    if (kind != spec->kind)
-        return yoke__fail(YOKE_ETYPE, "'%s' is a %s, not a %s", spec->name, yoke__kind_name(kind),
-                          yoke__kind_name(spec->kind));
-    if (spec->mode == YOKE_CREATE)
-        return yoke__fail(YOKE_EEXIST, "there is a %s named '%s' already", yoke__kind_name(kind), spec->name);
-    if (spec->agree)
-        YOKE_TRY(spec->agree(domain, yoke__entry_object(domain, yoke__entry_at(domain, index)), spec->argument));
-    return hold(domain, handle, YOKE__ID(index, yoke__entry_generation(word)));
-}
-
-/* The object's block: its own bytes, then its name. No lock held. */
-static int build(yoke_domain *domain, const yoke__object_spec *spec, yoke__id id, void **object, uint32_t *name_at)
-{
-    uint64_t size = (spec->size + 15u) & ~UINT64_C(15);
-    uint64_t name_units = spec->name ? size / 16u : 0;
-    if (size < spec->size || name_units > UINT32_MAX)
-        return yoke__fail(YOKE_ENOMEM, "a %s of %llu bytes is too large", yoke__kind_name(spec->kind),
-                          (unsigned long long)spec->size);
-    if (spec->name && !name_units)
-        size = (name_units = 1) * 16u;
-    uint8_t *block = yoke__alloc_zero(domain, size + (spec->name ? YOKE__NAME_SIZE : 0), id);
-    if (!block)
-        return YOKE_ENOMEM;
-    if (spec->name)
-        memcpy(block + size, spec->name, strlen(spec->name) + 1);
-    int code = spec->init ? spec->init(domain, id, block, spec->argument) : YOKE_OK;
-    if (code != YOKE_OK) {
-        yoke__free(domain, block);
-        return code;
-    }
-    *object = block;
-    *name_at = (uint32_t)name_units;
-    return YOKE_OK;
-}
-
-/* Registry lock held. Another may have been faster with the name. */
-static int publish(yoke_domain *domain, yoke__handle *handle, const yoke__object_spec *spec, yoke__id id, void *object,
-                   uint32_t name_at)
-{
-    uint32_t index = find_named(domain, spec);
-    if (index) {
-        yoke__alloc_give(domain, object, id);
-        yoke__directory_abandon(domain, id);
-        return open_named(domain, handle, spec, index);
-    }
-    yoke__directory_publish(domain, id, object, name_at);
-    int code = hold(domain, handle, id);
-    if (code != YOKE_OK)
-        yoke__directory_destroy(domain, yoke__entry_at(domain, YOKE__ID_INDEX(id)), id);
-    return code;
-}
-
-/* Opens what has the name, or takes an entry for something new: then *id is set. */
-static int open_or_reserve(yoke_domain *domain, yoke__handle *handle, const yoke__object_spec *spec, yoke__id *id)
-{
-    yoke__registry_acquire(domain);
-    uint32_t index = find_named(domain, spec);
-    int      code;
-    if (index)
-        code = open_named(domain, handle, spec, index);
-    else if (spec->name && spec->mode == YOKE_OPEN)
-        code = yoke__fail(YOKE_ENOENT, "there is no %s named '%s'", yoke__kind_name(spec->kind), spec->name);
-    else
-        code = yoke__directory_reserve(domain, spec->kind, id);
-    yoke__registry_release(domain);
-    return code;
-}
-
-/* The object is built between two sections under the registry lock, so that no user's memory is touched inside one. */
-static int make(yoke_domain *domain, yoke__handle *handle, const yoke__object_spec *spec)
-{
-    yoke__id id = 0;
-    void    *object = NULL;
-    uint32_t name_at = 0;
-    int      code = open_or_reserve(domain, handle, spec, &id);
-    if (code != YOKE_OK || !id)
-        return code;
-    code = build(domain, spec, id, &object, &name_at);
-    yoke__registry_acquire(domain);
-    if (code == YOKE_OK)
-        code = publish(domain, handle, spec, id, object, name_at);
-    else
-        yoke__directory_abandon(domain, id);
-    yoke__registry_release(domain);
-    return code;
-}
-
-int yoke__handle_create(yoke__handle **out, yoke_domain *domain, const yoke__object_spec *spec)
-{
-    yoke__handle *handle;
-    if (spec->name)
-        YOKE_TRY(yoke__name_check(spec->name));
-    if ((unsigned)spec->mode > YOKE_OPEN_OR_CREATE)
-        return yoke__fail(YOKE_EINVAL, "%d is not an open mode", (int)spec->mode);
-    YOKE_TRY(yoke__domain_of(&domain, domain));
-    if (!yoke__domain_token(domain))
-        return yoke_last_error()->code;
-    YOKE_TRY(new_handle(&handle));
-    int code = make(domain, handle, spec);
-    if (code != YOKE_OK) {
-        free_handle(handle, YOKE__KIND_NONE);
-        return code;
-    }
-    show(handle, spec->kind);
+    yoke__handle_show(handle, kind);
     *out = handle;
     return YOKE_OK;
 }
@@ -391,7 +267,7 @@ void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle)
     yoke__a32_or_acq_rel(&handle->closing, YOKE__CLOSING);
     wait_for_users(handle, wake);
     drop_reference(handle);
-    free_handle(handle, (yoke__kind)kind);
+    yoke__handle_free(handle, (yoke__kind)kind);
 }
 
 /* ---- forks and leaving ----------------------------------------------------------------------------------------------- */

@@ -122,6 +122,7 @@ typedef struct yoke__header {
     yoke__a32 directory_free;   /* cache: index + 1 of a free entry, chained; rebuilt after a holder's death */
     yoke__a32 registry_dirty;   /* set while counts and caches may be off; whoever finds it set recounts */
     yoke__a32 slots; /* {slots in use so far, a bound for scans:16 | where to look for a free one first:16}; by CAS */
+    yoke__a64 patrolled; /* when somebody last looked for dead participants, backend's clock; by CAS */
     /* -- allocator lock and what it guards */
     _Alignas(64) yoke__a32 allocator; /* owner word */
     yoke__a32 allocator_dirty;        /* set while free lists may be off */

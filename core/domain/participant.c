@@ -159,7 +159,7 @@ void yoke__domain_leave(yoke_domain *domain)
         yoke__participant *me = yoke__participant_of(domain, token);
         yoke__registry_acquire(domain);
         yoke__table_drop(domain, me, true);
-        yoke__directory_collect(domain);
+        yoke__directory_tidy(domain);
         yoke__registry_release(domain);
         yoke__threads_leave(domain);
         yoke__a32_store_release(&domain->token, 0);

@@ -64,6 +64,12 @@ void yoke__registry_release(yoke_domain *domain);
  * lock. Returns the number of deaths recovered. */
 int yoke__domain_recover(yoke_domain *domain);
 
+/* The same for who waits and wants to know now and then: looks only if nobody has for a slice, so that however many wait,
+ * one looks. */
+int yoke__domain_patrol(yoke_domain *domain);
+/* The same for a process known to be dead: looks at no others. */
+int yoke__domain_recover_pid(yoke_domain *domain, int64_t pid);
+
 /* For tests and checks: takes the registry lock and compares lists and counts of the directory with the entries and the
  * reference tables. YOKE_EPROTO with a sentence if anything is out of order. */
 int yoke__directory_check(yoke_domain *domain);

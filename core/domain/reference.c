@@ -134,10 +134,11 @@ static void count_one(yoke_domain *domain, yoke__entry *entry, yoke__id id)
 
 static void uncount_one(yoke_domain *domain, yoke__entry *entry, yoke__id id)
 {
-    (void)domain;
     (void)id;
     if (yoke__a32_load_relaxed(&entry->count) & YOKE__COUNT_MASK)
         add_to_count(entry, UINT32_MAX);
+    if (!(yoke__a32_load_relaxed(&entry->count) & YOKE__COUNT_MASK))
+        yoke__directory_note_pending(domain);
 }
 
 void yoke__table_recount(yoke_domain *domain, yoke__participant *participant)

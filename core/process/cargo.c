@@ -110,9 +110,6 @@ static int stow(yoke__cargo *cargo, size_t position, const yoke_domain *home)
     entry->kind = from->kind;
     if (from->kind == YOKE_H_conn)
         return stow_conn(cargo, entry, from);
-    if (from->flags & 1u)
-        return yoke__fail(YOKE_EINVAL, "YOKE_GIVE is for connections; a %s is closed by its own close function",
-                          yoke__kind_name(kind_of(from->kind)));
     if (from->kind == YOKE_H_domain)
         return stow_domain(entry, from->handle);
     if (from->kind == YOKE_H_shm)

@@ -19,14 +19,13 @@
 
 _Noreturn void yoke__child_refuse(const char *format, ...)
 {
+    char    sentence[600];
     va_list arguments;
 
-    fprintf(stderr, "yoke: this process was asked to run as a child, but ");
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\n");
-    fflush(stderr);
+    fprintf(stderr, "yoke: this process was asked to run as a child, but %s\n", sentence); /* in one write */
     yoke__backend()->process->exit_now(YOKE__CHILD_REFUSED);
     abort();
 }

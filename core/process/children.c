@@ -202,7 +202,7 @@ static void bury(const yoke__relative *child)
 
     if (yoke__record_abandon(child->record))
         yoke__record_drop(child->domain, child->record);
-    yoke__domain_recover(child->domain);
+    yoke__domain_recover_pid(child->domain, child->pid);
     yoke__obituary_note(child->domain, child->pid, how, how == 2 ? child->status.signal : child->status.code);
 }
 

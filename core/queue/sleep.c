@@ -58,7 +58,7 @@ static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
             return rc;
         yoke__word_wait(p->queue->domain, p->word, seen, deadline);
         if (yoke__a32_load_acquire(p->word) == seen) /* a slice has passed: has anybody died with something of ours? */
-            yoke__domain_recover(p->queue->domain);
+            yoke__domain_patrol(p->queue->domain);
     }
 }
 

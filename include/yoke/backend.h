@@ -257,11 +257,12 @@ typedef struct yoke_stream_part {
 } yoke_stream_part;
 
 /** A read or a write under way. Memory of the caller's, which must stay until the request is done or cancelled; the
- *  caller sets done, user and wait_next, the backend the rest. */
+ *  caller sets the first four, the backend the rest. */
 struct yoke_stream_request {
     yoke_stream_done *done; /**< NULL: the caller will wait() */
     void             *user;
     bool              wait_next; /**< this thread's next call into streams is wait() for this request: saves work */
+    bool              tentative; /**< a write that may soon be cancelled: no byte counts as written before there is room */
     /* The result, once the request is done. */
     int     status; /**< YOKE_OK, or a negative code */
     int64_t native; /**< what the system said, if status is negative */

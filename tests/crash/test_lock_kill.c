@@ -333,7 +333,7 @@ static void test_one_that_waits_beside_a_sleeper(void **state)
     (void)state;
     now.sleep = properly;
     now.mine = true;
-    run((crash_case){.name = "wait, one asleep", .operation = wait_a_while, .stride = 11});
+    run((crash_case){.name = "wait, one asleep", .operation = wait_a_while, .stride = 307});
 }
 
 static void test_acquire_and_release_of_a_free_lock(void **state)
