@@ -102,7 +102,7 @@ endfunction()
 
 # The executable that runs functions of modules whose host has a main of its own (plugins, language bindings).
 function(yoke_add_helper)
-  file(GLOB sources CONFIGURE_DEPENDS "${yoke_root}/helper/*.c")
+  file(GLOB sources CONFIGURE_DEPENDS "${yoke_root}/backends/helper/*.c")
   if(NOT sources)
     return()
   endif()

@@ -54,7 +54,7 @@ do_packages() {
 
 do_format() {
     step "format: clang-format"
-    find include core backends helper tests docs/examples \( -name '*.[ch]' -o -name '*.cpp' \) -print 2>/dev/null |
+    find include core backends tests docs/examples \( -name '*.[ch]' -o -name '*.cpp' \) -print 2>/dev/null |
         sort | xargs clang-format --dry-run --Werror || fail "some files are not formatted: run clang-format -i on them"
 }
 
@@ -80,9 +80,9 @@ do_clang() {
 }
 
 do_tidy() {
-    step "tidy: clang-tidy over core, backends and helper"
+    step "tidy: clang-tidy over core and backends"
     [ -f build/clang/compile_commands.json ] || configure build/clang clang clang++ -DCMAKE_BUILD_TYPE=Debug
-    find core backends/uv backends/posix helper -name '*.c' -print 2>/dev/null | sort |
+    find core backends/uv backends/posix backends/helper -name '*.c' -print 2>/dev/null | sort |
         xargs -P "$jobs" -n 1 clang-tidy --quiet -p build/clang 2>build/clang/tidy.log ||
         fail "clang-tidy found something (see above)"
 }

@@ -70,12 +70,16 @@ static uint64_t hash(uint64_t seed, const void *data, size_t size)
     return seed;
 }
 
-/* Kept until a fork, after which it may be another one. 0: not known yet. */
+/* Of this process, by whose pid it is known. 0: not known yet. */
 static _Atomic uint64_t known_space;
+static _Atomic pid_t    known_by;
 
+/* In a forked child, which may be of another namespace. From there the parent could not be seen. */
 static void forget_space(void)
 {
-    known_space = 0;
+    if (getppid() != known_by)
+        known_space = 0;
+    known_by = getpid();
 }
 
 static int ask_boot(uint64_t *out)
@@ -116,6 +120,7 @@ static int read_space(uint64_t *out)
             return code;
         if (!hooked)
             hooked = yoke__sys.pthread_atfork(NULL, NULL, forget_space) == 0;
+        known_by = getpid();
         if (hooked)
             known_space = space;
     }
@@ -211,6 +216,7 @@ static int read_space(uint64_t *out)
             return code;
         if (!hooked)
             hooked = yoke__sys.pthread_atfork(NULL, NULL, forget_space) == 0;
+        known_by = getpid();
         if (hooked)
             known_space = space;
     }

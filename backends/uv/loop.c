@@ -15,7 +15,7 @@ enum { UNDER_WAY = 0, DONE = 1 }; /* yoke_stream_request.state */
 static yoke__mutex    registry = YOKE__MUTEX_INIT; /* guards private_loop, generation and the loops' stream counts */
 static yoke__uv_loop *private_loop;
 static uint32_t       generation = 1; /* of forks since the first process of the family */
-static int            looks = -1; /* LOOKS, or 0 on one CPU */
+static int            looks = -1;     /* LOOKS, or 0 on one CPU */
 
 /* ---- fork ---- */
 
@@ -423,8 +423,11 @@ int yoke__uv_wait(yoke_stream_request *request, int64_t timeout)
     int64_t        deadline = NEVER;
     if (timeout < NEVER - (int64_t)uv_hrtime())
         deadline = (int64_t)uv_hrtime() + (timeout > 0 ? timeout : 0);
-    bool leading = request->leading || lead_try(loop);
-    request->leading = false;
+    bool leading = request->leading; /* still since it was started; the field is only this thread's */
+    if (leading)
+        request->leading = false;
+    else
+        leading = lead_try(loop);
     return leading ? lead(loop, request, deadline) : follow(loop, request, deadline);
 }
 
@@ -433,23 +436,33 @@ int yoke__uv_wait(yoke_stream_request *request, int64_t timeout)
 int yoke__uv_code(int64_t status)
 {
     switch (status) {
-    case 0: return YOKE_OK;
-    case UV_EOF: return YOKE_EEOF;
+    case 0:
+        return YOKE_OK;
+    case UV_EOF:
+        return YOKE_EEOF;
     case UV_EPIPE:
     case UV_ECONNRESET:
     case UV_ECONNABORTED:
-    case UV_ENOTCONN: return YOKE_EBROKEN;
-    case UV_ECANCELED: return YOKE_ECLOSED;
+    case UV_ENOTCONN:
+        return YOKE_EBROKEN;
+    case UV_ECANCELED:
+        return YOKE_ECLOSED;
     case UV_ENOMEM:
     case UV_ENOBUFS:
     case UV_EMFILE:
-    case UV_ENFILE: return YOKE_ENOMEM;
+    case UV_ENFILE:
+        return YOKE_ENOMEM;
     case UV_EACCES:
-    case UV_EPERM: return YOKE_EACCES;
-    case UV_EINVAL: return YOKE_EINVAL;
+    case UV_EPERM:
+        return YOKE_EACCES;
+    case UV_EINVAL:
+        return YOKE_EINVAL;
     case UV_ENOTSUP:
-    case UV_ENOSYS: return YOKE_ENOTSUP;
-    case UV_ETIMEDOUT: return YOKE_ETIMEDOUT;
-    default: return YOKE_EIO;
+    case UV_ENOSYS:
+        return YOKE_ENOTSUP;
+    case UV_ETIMEDOUT:
+        return YOKE_ETIMEDOUT;
+    default:
+        return YOKE_EIO;
     }
 }

@@ -305,7 +305,7 @@ static void run_write(yoke_stream_request *request)
     while (*link != NULL)
         link = &(*link)->next;
     *link = request;
-    pump(stream, !request->leading);
+    pump(stream, !request->leading); /* a leader that goes on waiting settles it if it has to */
 }
 
 /* ---- cancelling, interrupting ---- */
@@ -313,7 +313,7 @@ static void run_write(yoke_stream_request *request)
 /* Takes a write out of the row and finishes it. */
 static void write_remove(yoke_stream *stream, yoke_stream_request *request, int status)
 {
-    bool first = stream->writes == request;
+    bool                  first = stream->writes == request;
     yoke_stream_request **link = &stream->writes;
     while (*link != request)
         link = &(*link)->next;

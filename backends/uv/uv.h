@@ -32,17 +32,17 @@ typedef struct yoke__uv_follower {
 } yoke__uv_follower;
 
 typedef struct yoke__uv_loop {
-    uv_loop_t   uv;
-    uv_async_t  wake;     /* something is queued */
-    uv_timer_t  deadline; /* of the leader's own wait */
-    uint64_t    turn;     /* counts runs of the loop; the leader's */
-    yoke__a32   lead;     /* 1 while a thread runs or touches the loop */
-    yoke__a32   count;    /* of queued requests and followers together: what a resigning leader has to look at */
-    yoke__mutex mutex;    /* guards what follows, and `state` and `waiter` of requests that have a follower */
-    yoke_stream_request  *queued, **queued_end;
-    yoke__uv_follower    *followers;
-    uint32_t              streams; /* bound to this loop; under the mutex of loop.c */
-    yoke_stream          *full;    /* the stream that took no more, to be tried again; the leader's */
+    uv_loop_t            uv;
+    uv_async_t           wake;     /* something is queued */
+    uv_timer_t           deadline; /* of the leader's own wait */
+    uint64_t             turn;     /* counts runs of the loop; the leader's */
+    yoke__a32            lead;     /* 1 while a thread runs or touches the loop */
+    yoke__a32            count; /* of queued requests and followers together: what a resigning leader has to look at */
+    yoke__mutex          mutex; /* guards what follows, and `state` and `waiter` of requests that have a follower */
+    yoke_stream_request *queued, **queued_end;
+    yoke__uv_follower   *followers;
+    uint32_t             streams; /* bound to this loop; under the mutex of loop.c */
+    yoke_stream         *full;    /* the stream that took no more, to be tried again; the leader's */
 } yoke__uv_loop;
 
 struct yoke_stream {
@@ -51,22 +51,22 @@ struct yoke_stream {
     yoke__a32      bound; /* generation of forks in which it got its loop; all below is void in another one. 0: none */
     yoke__uv_loop *loop;  /* set under the mutex of loop.c before `bound` */
     /* What follows is the leader's. */
-    bool                  opened;  /* the handle is on the loop */
-    bool                  adopted; /* and has the native */
-    bool                  reading; /* libuv watches for input */
-    bool                  parked;  /* libuv holds `staging` and will tell when it is written */
-    bool                  no_reads, no_writes; /* interrupted */
-    int                   read_status;         /* sticky: how reading ended */
-    int64_t               read_native;
-    int                   write_status; /* sticky */
-    int64_t               write_native;
-    uint64_t              read_turn; /* turn of the loop in which a read was done last */
-    yoke_stream_request  *read;
-    yoke_stream_request  *writes, **writes_end;
-    yoke_stream_request  *closing;
-    uint8_t              *staging;
-    yoke__uv_room        *room;
-    uv_write_t            write;
+    bool                 opened;              /* the handle is on the loop */
+    bool                 adopted;             /* and has the native */
+    bool                 reading;             /* libuv watches for input */
+    bool                 parked;              /* libuv holds `staging` and will tell when it is written */
+    bool                 no_reads, no_writes; /* interrupted */
+    int                  read_status;         /* sticky: how reading ended */
+    int64_t              read_native;
+    int                  write_status; /* sticky */
+    int64_t              write_native;
+    uint64_t             read_turn; /* turn of the loop in which a read was done last */
+    yoke_stream_request *read;
+    yoke_stream_request *writes, **writes_end;
+    yoke_stream_request *closing;
+    uint8_t             *staging;
+    yoke__uv_room       *room;
+    uv_write_t           write;
     union {
         uv_handle_t handle;
         uv_stream_t stream;

@@ -160,10 +160,12 @@ int yoke__conn_usable(yoke__conn *conn)
     if (closing(conn))
         return yoke__fail(YOKE_ECLOSED, "connection: it is being closed");
     switch (yoke__a32_load_acquire(&conn->state)) {
-    case YOKE__CONN_MOVED: return yoke__fail(YOKE_EMOVED, "connection: this end was passed to another process");
+    case YOKE__CONN_MOVED:
+        return yoke__fail(YOKE_EMOVED, "connection: this end was passed to another process");
     case YOKE__CONN_NOT_PASSED:
         return yoke__fail(YOKE_ECLOSED, "connection: this end was not passed to this child process");
-    default: return YOKE_OK;
+    default:
+        return YOKE_OK;
     }
 }
 

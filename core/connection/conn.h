@@ -45,20 +45,20 @@ typedef struct yoke__conn_rest {
 
 typedef struct yoke__conn {
     yoke_conn         *handle;
-    yoke_stream       *stream; /* NULL in MOVED and NOT_PASSED; changes with both turns taken and `guard` held */
-    yoke__mutex        guard;  /* keeps the stream from going while a closer interrupts it */
-    uint32_t           flags;  /* YOKE_STREAM_READ, YOKE_STREAM_WRITE */
+    yoke_stream       *stream;      /* NULL in MOVED and NOT_PASSED; changes with both turns taken and `guard` held */
+    yoke__mutex        guard;       /* keeps the stream from going while a closer interrupts it */
+    uint32_t           flags;       /* YOKE_STREAM_READ, YOKE_STREAM_WRITE */
     uint64_t           max_message; /* UINT64_MAX: no limit */
     yoke__a32          state;
     struct yoke__conn *next, **link; /* of all connections; under `all` */
 
-    yoke__turn    receiving; /* guards the following */
+    yoke__turn    receiving;      /* guards the following */
     int           receive_broken; /* YOKE_OK, or why nothing more can be received */
-    uint8_t      *buffer;    /* bytes read ahead, [head, tail); NULL while there are none */
+    uint8_t      *buffer;         /* bytes read ahead, [head, tail); NULL while there are none */
     size_t        head, tail, capacity;
-    bool          in_frame;  /* a header was read: */
-    uint64_t      frame;     /* size of its message; afterwards, of the last one */
-    yoke_message *partial;   /* what a call that ran out of time had received of it, or NULL */
+    bool          in_frame; /* a header was read: */
+    uint64_t      frame;    /* size of its message; afterwards, of the last one */
+    yoke_message *partial;  /* what a call that ran out of time had received of it, or NULL */
     size_t        partial_size, partial_capacity;
     uint64_t      dropping; /* bytes still to come of a message that was skipped */
 
@@ -123,9 +123,9 @@ int yoke__conn_input(yoke__conn *conn, yoke__deadline deadline);
  */
 typedef struct yoke__conn_move {
     yoke__conn *conn;
-    yoke_native native;      /* still the connection's; to be inherited or sent */
-    uint32_t    flags;       /* for attach */
-    uint8_t    *unread;      /* for attach; freed by commit and abort; NULL if there is none */
+    yoke_native native; /* still the connection's; to be inherited or sent */
+    uint32_t    flags;  /* for attach */
+    uint8_t    *unread; /* for attach; freed by commit and abort; NULL if there is none */
     size_t      unread_size;
 } yoke__conn_move;
 

@@ -57,7 +57,8 @@ static int prepare(yoke__conn *conn, yoke__conn_move *move, yoke__deadline deadl
         return yoke__fail(YOKE_EBUSY, "connection: it can't be passed on while a skipped message is still coming in");
     int rc = conn->rest != NULL ? yoke__conn_flush(conn, deadline) : YOKE_OK;
     if (rc == YOKE_ETIMEDOUT)
-        return yoke__fail(YOKE_EBUSY, "connection: it can't be passed on while a message is half sent and not received");
+        return yoke__fail(YOKE_EBUSY,
+                          "connection: it can't be passed on while a message is half sent and not received");
     YOKE_TRY(rc);
     YOKE_TRY(collect_unread(conn, move));
     move->conn = conn;

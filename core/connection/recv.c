@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIRECT ((size_t)16 * 1024)   /* so much missing is worth a read past the buffer */
+#define DIRECT ((size_t)16 * 1024) /* so much missing is worth a read past the buffer */
 #define LITTLE ((size_t)512)
 #define GROWTH 4                     /* of an owned message whose header claims much */
 #define CLAIM  ((size_t)1024 * 1024) /* what a header is believed at once */

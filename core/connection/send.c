@@ -52,7 +52,7 @@ int yoke__conn_flush(yoke__conn *conn, yoke__deadline deadline)
     const yoke_stream_ops *streams = yoke__backend()->stream;
     if (streams->wait(&conn->rest->request, yoke__deadline_left(deadline, INT64_MAX)) != YOKE_OK)
         return yoke__fail(YOKE_ETIMEDOUT, "connection: the other side doesn't take the rest of an earlier message");
-    int status = conn->rest->request.status;
+    int     status = conn->rest->request.status;
     int64_t native = conn->rest->request.native;
     free(conn->rest);
     conn->rest = NULL;
@@ -82,8 +82,9 @@ static int leave_rest(yoke__conn *conn, const outgoing *frame, size_t sent, yoke
         rest = malloc(sizeof *rest + left);
     if (rest == NULL) {
         conn->send_broken = YOKE_EBROKEN;
-        return yoke__fail(YOKE_ENOMEM, "connection: no memory to finish a message, which broke off after %zu of %zu bytes",
-                          sent, frame->total);
+        return yoke__fail(YOKE_ENOMEM,
+                          "connection: no memory to finish a message, which broke off after %zu of %zu bytes", sent,
+                          frame->total);
     }
     memset(rest, 0, sizeof *rest);
     outgoing_copy(frame, sent, rest->bytes);
@@ -106,8 +107,8 @@ static int send_failed(yoke__conn *conn, const yoke_stream_request *request, con
                           frame->total);
     if (status == YOKE_ECLOSED)
         return yoke__fail(status, "connection: it was closed by another thread");
-    return yoke_backend_fail(status, request->native, "connection: sending failed after %zu of %zu bytes", request->size,
-                             frame->total);
+    return yoke_backend_fail(status, request->native, "connection: sending failed after %zu of %zu bytes",
+                             request->size, frame->total);
 }
 
 static int send_frame(yoke__conn *conn, const outgoing *frame, yoke__deadline deadline)

@@ -83,8 +83,9 @@ int yoke_conn_send_variant(yoke_conn *conn, const yoke_item *item, int64_t timeo
     YOKE_TRY(yoke__pack(&packed, item));
     int rc;
     if (packed.handle_count > 0)
-        rc = yoke__fail(YOKE_ENOTSUP, "yoke_conn_send_variant: a connection carries plain values only, and there is a "
-                                      "handle of a %s among them",
+        rc = yoke__fail(YOKE_ENOTSUP,
+                        "yoke_conn_send_variant: a connection carries plain values only, and there is a "
+                        "handle of a %s among them",
                         yoke__item_kind_name(packed.handles[0].kind));
     else
         rc = yoke_conn_send(conn, packed.data, packed.size, timeout);

@@ -23,12 +23,15 @@
 /* Handles of different threads don't share cache lines. */
 typedef struct cell {
     _Alignas(64) yoke__handle handle;
+    struct slab *slab;
 } cell;
+_Static_assert(offsetof(cell, handle) == 0, "a handle's cell is found by a cast");
 
 typedef struct slab {
     struct slab *next;
     void        *memory; /* as malloc gave it */
     cell        *cells;  /* SLAB_HANDLES of them */
+    uint32_t     taken;  /* how many are not free: the others need no look */
 } slab;
 
 /* Held across forks. */
@@ -56,10 +59,15 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     for (slab *at = pool.slabs; at; at = at->next)
-        for (uint32_t i = 0; i < SLAB_HANDLES; i++)
+        for (uint32_t i = 0; at->taken && i < SLAB_HANDLES; i++)
             if (yoke__a32_load_relaxed(&at->cells[i].handle.users))
                 yoke__a32_store_relaxed(&at->cells[i].handle.users, 0);
     yoke__mutex_reset(&pool.mutex);
+}
+
+static slab *slab_of(yoke__handle *handle)
+{
+    return ((cell *)(void *)handle)->slab;
 }
 
 static void append_free(yoke__handle *handle)
@@ -84,10 +92,13 @@ static bool add_slab(void)
     }
     added->memory = memory;
     added->cells = (cell *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
+    added->taken = 0;
     added->next = pool.slabs;
     pool.slabs = added;
-    for (uint32_t i = 0; i < SLAB_HANDLES; i++)
+    for (uint32_t i = 0; i < SLAB_HANDLES; i++) {
+        added->cells[i].slab = added;
         append_free(&added->cells[i].handle);
+    }
     return true;
 }
 
@@ -104,6 +115,7 @@ static yoke__handle *take_free(void)
     if (!pool.oldest)
         pool.newest = NULL;
     pool.free--;
+    slab_of(handle)->taken++;
     return handle;
 }
 
@@ -131,6 +143,7 @@ void yoke__handle_free(yoke__handle *handle, yoke__kind kind)
 {
     yoke__a32_store_release(&handle->magic, MAGIC_CLOSED | (uint32_t)kind);
     yoke__mutex_lock(&pool.mutex);
+    slab_of(handle)->taken--;
     append_free(handle);
     yoke__mutex_unlock(&pool.mutex);
 }
@@ -294,7 +307,7 @@ static void renew(yoke_domain *domain, yoke__handle *handle)
 static void for_each_open(yoke_domain *domain, void (*visit)(yoke_domain *domain, yoke__handle *handle))
 {
     for (slab *at = pool.slabs; at; at = at->next)
-        for (uint32_t i = 0; i < SLAB_HANDLES; i++)
+        for (uint32_t i = 0; at->taken && i < SLAB_HANDLES; i++)
             if (is_open_in(&at->cells[i].handle, domain))
                 visit(domain, &at->cells[i].handle);
 }

@@ -82,10 +82,8 @@ static _Noreturn void run(yoke_function *function, yoke_variant *list)
     int               code = function(&args);
     const yoke_error *error = yoke_last_error();
     bool              told = code < 0 && error->code == code;
-    char              text[YOKE__RESULT_TEXT];
-    snprintf(text, sizeof text, "%s", told ? error->text : "");
     /* list stays: exit handlers may use what came with it, and leaving gives it all back. */
-    yoke__process_leave(YOKE_RETURNED, code, told ? code : 0, text);
+    yoke__process_leave(YOKE_RETURNED, code, told ? code : 0, told ? error->text : NULL);
 }
 
 static void tie_to_parent(const yoke__child_start *start)

@@ -206,26 +206,36 @@ static void bury(const yoke__relative *child)
     yoke__obituary_note(child->domain, child->pid, how, how == 2 ? child->status.signal : child->status.code);
 }
 
+static void await_settling(yoke__relative *child)
+{
+    uint32_t state = YOKE__RELATIVE_SETTLING;
+
+    (void)yoke__a32_cas_acq_rel(&child->ended, &state, YOKE__RELATIVE_AWAITED);
+    while (yoke__a32_load_acquire(&child->ended) != YOKE__RELATIVE_ENDED)
+        (void)yoke__backend()->waiting->wait_local((const uint32_t *)(const void *)&child->ended,
+                                                   YOKE__RELATIVE_AWAITED, YOKE__SLICE);
+}
+
+/* By the first thread that learns of the death. */
 static void settle(yoke__relative *child)
 {
-    const yoke_wait_ops *waiting = yoke__backend()->waiting;
-    const uint32_t      *word = (const uint32_t *)(const void *)&child->ended;
-    uint32_t             expected = YOKE__RELATIVE_RUNS;
+    uint32_t expected = YOKE__RELATIVE_RUNS;
 
     if (!yoke__a32_cas_acq_rel(&child->ended, &expected, YOKE__RELATIVE_SETTLING)) {
-        while (yoke__a32_load_acquire(&child->ended) != YOKE__RELATIVE_ENDED)
-            (void)waiting->wait_local(word, YOKE__RELATIVE_SETTLING, YOKE__SLICE);
+        await_settling(child);
         return;
     }
     child->status = status_of(child);
     if (yoke__record_state_of(child->record) != YOKE__RECORD_FINISHED)
         bury(child);
-    take_lock();
-    close_native(&child->lifeline);
-    give_lock();
+    if (child->lifeline != YOKE_NO_NATIVE) {
+        take_lock();
+        close_native(&child->lifeline);
+        give_lock();
+    }
     release_kept(child);
-    yoke__a32_store_release(&child->ended, YOKE__RELATIVE_ENDED);
-    waiting->wake_local(word, UINT32_MAX);
+    if (yoke__a32_exchange_acq_rel(&child->ended, YOKE__RELATIVE_ENDED) == YOKE__RELATIVE_AWAITED)
+        yoke__backend()->waiting->wake_local((const uint32_t *)(const void *)&child->ended, UINT32_MAX);
 }
 
 bool yoke__child_wait(yoke__relative *child, yoke__deadline deadline)
@@ -300,6 +310,14 @@ static yoke__relative *next_older(uint64_t serial)
         yoke__handle_enter(child->handle);
     give_lock();
     return child;
+}
+
+bool yoke__children_any(void)
+{
+    take_lock();
+    bool any = children.first != NULL;
+    give_lock();
+    return any;
 }
 
 void yoke__children_each(void (*visit)(yoke__relative *child, void *user), void *user)

@@ -66,7 +66,12 @@ typedef struct yoke__relative {
     size_t                 kept_count;
 } yoke__relative;
 
-enum { YOKE__RELATIVE_RUNS = 0, YOKE__RELATIVE_SETTLING = 1, YOKE__RELATIVE_ENDED = 2 };
+enum {
+    YOKE__RELATIVE_RUNS = 0,
+    YOKE__RELATIVE_SETTLING = 1,
+    YOKE__RELATIVE_AWAITED = 2, /* settling, and other threads sleep until it is */
+    YOKE__RELATIVE_ENDED = 3
+};
 
 /* The relative behind a handle; NULL with the error noted if it is none. */
 yoke__relative *yoke__relative_of(const yoke_process *process);
@@ -95,6 +100,7 @@ bool yoke__child_wait(yoke__relative *child, yoke__deadline deadline);
 void yoke__child_result(const yoke__relative *child, yoke_result *out);
 int  yoke__child_signal(yoke__relative *child, yoke_signal signal);
 
+bool yoke__children_any(void);
 /* Calls visit for each child that runs or was not closed yet; no lock is held. Children started meanwhile are left
  * out. */
 void yoke__children_each(void (*visit)(yoke__relative *child, void *user), void *user);

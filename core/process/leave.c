@@ -116,8 +116,11 @@ static void join_child(yoke__relative *child, void *user)
 
 void yoke__children_end(void)
 {
-    yoke__deadline deadline = yoke__deadline_after(DAEMON_PATIENCE);
+    yoke__deadline deadline;
 
+    if (!yoke__children_any())
+        return;
+    deadline = yoke__deadline_after(DAEMON_PATIENCE);
     yoke__children_each(terminate_daemon, NULL);
     yoke__children_each(end_daemon, &deadline);
     yoke__children_each(join_child, NULL);
@@ -186,30 +189,32 @@ static int status_of(yoke_outcome how, int code)
     return code == 0 || (code & 0xff) != 0 ? code & 0xff : 1;
 }
 
-static void commit_result(yoke_outcome how, int code, int error, const char *text)
+/* Cut to what fits; NULL is "". */
+static void keep_text(char out[YOKE__RESULT_TEXT], const char *text)
 {
-    yoke__self *self = &yoke__self_state;
-    yoke_result result = {.struct_size = sizeof result, .how = how, .code = code, .error = error};
+    size_t length = text ? strlen(text) : 0;
 
-    snprintf(result.text, sizeof result.text, "%s", text ? text : "");
-    yoke__record_finish(yoke__self_record(), self->token, &result);
+    if (length >= YOKE__RESULT_TEXT)
+        length = YOKE__RESULT_TEXT - 1;
+    if (length)
+        memcpy(out, text, length);
+    out[length] = '\0';
 }
 
 _Noreturn void yoke__process_leave(yoke_outcome how, int code, int error, const char *text)
 {
-    char kept[YOKE__RESULT_TEXT];
+    yoke_result result = {.struct_size = sizeof result, .how = how, .code = code, .error = error};
 
     if (!yoke__self_state.record)
         exit(code);
-    snprintf(kept, sizeof kept, "%s", text ? text : ""); /* handlers may note other errors */
+    keep_text(result.text, text); /* now: handlers may note other errors */
     if (begin_leaving()) {
         run_handlers();
         yoke__children_end();
     }
     yoke__conn_flush_all(YOKE__CONN_FLUSH);
     fflush(NULL);
-    yoke__shms_leave();
-    commit_result(how, code, error, kept);
+    yoke__record_finish(yoke__self_record(), yoke__self_state.token, &result);
     yoke__domains_leave();
     yoke__backend()->process->exit_now(status_of(how, code));
     abort();

@@ -23,6 +23,7 @@ typedef enum yoke__record_state {
 } yoke__record_state;
 
 #define YOKE__RESULT_TEXT 200u
+_Static_assert(sizeof(((yoke_result *)0)->text) == YOKE__RESULT_TEXT, "a record holds what a result shows");
 
 typedef struct yoke__process_record {
     yoke__a64 state;

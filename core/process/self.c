@@ -4,7 +4,6 @@
 #include "../backend.h"
 #include "../error.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +65,8 @@ void yoke__self_become(const yoke__start_message *message)
     self->ready = true;
     self->method = (yoke_start_method)message->default_method;
     self->flags = message->flags;
-    snprintf(self->name, sizeof self->name, "%.*s", (int)sizeof message->name - 1, (const char *)message->name);
+    memcpy(self->name, message->name, sizeof self->name);
+    self->name[sizeof self->name - 1] = '\0';
     yoke__a64_store_relaxed(&self->started, 0);
 }
 

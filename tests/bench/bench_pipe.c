@@ -192,9 +192,9 @@ static void run(const workload *w)
 int bench_pipe(void)
 {
     static const workload all[] = {
-        {"socketpair_64B", 64, 500000, false, false},      {"pipe_64B", 64, 500000, true, false},
-        {"socketpair_1KiB", 1024, 300000, false, false},   {"socketpair_64KiB", 65536, 20000, false, false},
-        {"socketpair_1MiB", 1048576, 1500, false, false},  {"pipe_64KiB", 65536, 20000, true, false},
+        {"socketpair_64B", 64, 500000, false, false},          {"pipe_64B", 64, 500000, true, false},
+        {"socketpair_1KiB", 1024, 300000, false, false},       {"socketpair_64KiB", 65536, 20000, false, false},
+        {"socketpair_1MiB", 1048576, 1500, false, false},      {"pipe_64KiB", 65536, 20000, true, false},
         {"socketpair_64B_round_trip", 64, 20000, false, true},
     };
 

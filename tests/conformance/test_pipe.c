@@ -64,8 +64,23 @@ static int echo(void *user)
 
 static void test_a_peer_echoes_messages_of_every_size(void **state)
 {
-    static const size_t sizes[] = {0,     1,     63,    64,     4092,   4096,    4097,          65531,        65532,
-                                   65536, 65537, 70000, 212992, 300000, 1048576, 5 * 1024 * 1024, 64 * 1024 * 1024};
+    static const size_t sizes[] = {0,
+                                   1,
+                                   63,
+                                   64,
+                                   4092,
+                                   4096,
+                                   4097,
+                                   65531,
+                                   65532,
+                                   65536,
+                                   65537,
+                                   70000,
+                                   212992,
+                                   300000,
+                                   1048576,
+                                   5 * 1024 * 1024,
+                                   64 * 1024 * 1024};
     ends                e;
 
     (void)state;

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HANGS_AFTER 60 /* seconds a single trial may take */
@@ -314,7 +315,8 @@ static outcome trial(const crash_case *test, uint64_t first, uint64_t second, cr
     outcome result = kill_after(first, &first_way, test->enter, test->operation, test->context, out);
     if (result != OUTCOME_FAILED && test->recover) {
         out->second_points++;
-        if (kill_after(second, &second_way, NULL, test->recover, test->context, out) == OUTCOME_FAILED) {
+        if (kill_after(second, &second_way, test->enter_recovery, test->recover, test->context, out) ==
+            OUTCOME_FAILED) {
             result = OUTCOME_FAILED;
         }
     }
@@ -328,12 +330,52 @@ static outcome trial(const crash_case *test, uint64_t first, uint64_t second, cr
     return result;
 }
 
-static unsigned scaled(unsigned stride)
+/* ---- which trials ------------------------------------------------------------------------------------------------ */
+
+#define FIRSTS_LEAST  20 /* trials that are made however long they take */
+#define SECONDS_LEAST 3
+#define FIRSTS_SHARE  20 /* of the time of a case, one first kill gets this part for its second kills */
+
+static double seconds_now(void)
 {
-    const char *text = getenv("YOKE_CRASH_STRIDE");
-    unsigned    factor = text && *text ? (unsigned)strtoul(text, NULL, 10) : 1;
-    stride = stride ? stride : 1;
-    return factor ? stride * factor : 1;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static bool is_full(void)
+{
+    const char *text = getenv("YOKE_CRASH_FULL");
+    return text && *text && strcmp(text, "0") != 0;
+}
+
+/* Seconds that a case may take; planted faults are looked for longer, since nothing else is of interest there. */
+static double allowance(const crash_case *test)
+{
+    const char *text = getenv("YOKE_CRASH_SECONDS");
+    double      seconds = text && *text ? strtod(text, NULL) : 4;
+    return is_full() ? 1e9 : test->expect_fault ? seconds * 20 : seconds;
+}
+
+static size_t points_of(const trace *way, unsigned stride)
+{
+    size_t step_size = is_full() || !stride ? 1 : stride;
+    return (way->count + step_size - 1) / step_size;
+}
+
+static size_t greatest_divisor(size_t a, size_t b)
+{
+    return b ? greatest_divisor(b, a % b) : a;
+}
+
+/* The k-th of count numbers in an order that is spread evenly wherever it is broken off. */
+static size_t spread(size_t k, size_t count)
+{
+    size_t leap = (size_t)((double)count * 0.618);
+    while (greatest_divisor(leap ? leap : 1, count) != 1) {
+        leap++;
+    }
+    return k * (leap ? leap : 1) % count;
 }
 
 static bool is_over(const crash_case *test, outcome result, const crash_result *out)
@@ -342,13 +384,35 @@ static bool is_over(const crash_case *test, outcome result, const crash_result *
 }
 
 /* All trials with one first kill. */
-static outcome run_from(const crash_case *test, uint64_t first, crash_result *out)
+static outcome run_from(const crash_case *test, uint64_t first, double seconds, crash_result *out)
 {
     outcome result = trial(test, first, RECORD, out);
+    double  end = seconds_now() + seconds;
     out->points += result != OUTCOME_FAILED;
-    size_t most = test->recover ? second_way.count : 0;
-    for (size_t second = 0; second < most && !is_over(test, result, out); second += scaled(test->second_stride)) {
+    size_t count = test->recover ? points_of(&second_way, test->second_stride) : 0;
+    for (size_t k = 0; k < count && !is_over(test, result, out); k++) {
+        if (k >= SECONDS_LEAST && seconds_now() > end) {
+            break;
+        }
+        size_t second = spread(k, count) * (is_full() || !test->second_stride ? 1 : test->second_stride);
         result = trial(test, first, second, out);
+    }
+    return result;
+}
+
+static outcome run_all(const crash_case *test, crash_result *out)
+{
+    double  seconds = allowance(test);
+    double  end = seconds_now() + seconds;
+    outcome result = run_from(test, RECORD, seconds / FIRSTS_SHARE, out);
+    size_t  count = points_of(&first_way, test->stride);
+    out->possible = count + 1;
+    for (size_t k = 0; k < count && !is_over(test, result, out); k++) {
+        if (k >= FIRSTS_LEAST && seconds_now() > end) {
+            break;
+        }
+        size_t first = spread(k, count) * (is_full() || !test->stride ? 1 : test->stride);
+        result = run_from(test, first, seconds / FIRSTS_SHARE, out);
     }
     return result;
 }
@@ -359,12 +423,10 @@ bool crash_run(const crash_case *test, crash_result *out)
     share_stage();
     now_at = test->name;
     void (*before)(int) = signal(SIGALRM, hangs);
-    outcome result = run_from(test, RECORD, out);
-    for (size_t first = 0; first < first_way.count && !is_over(test, result, out); first += scaled(test->stride)) {
-        result = run_from(test, first, out);
-    }
+    outcome result = run_all(test, out);
     signal(SIGALRM, before);
-    printf("crash: %-28s %6llu kill points", test->name, (unsigned long long)out->points);
+    printf("crash: %-28s %6llu of %6llu kill points", test->name, (unsigned long long)out->points,
+           (unsigned long long)out->possible);
     if (test->recover) {
         printf(", %6llu during recovery", (unsigned long long)out->second_points);
     }

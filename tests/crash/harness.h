@@ -9,8 +9,8 @@
  * Everything but enter, operation and recover runs in the calling process. The operation must not block for good: a
  * victim is alone, whoever it waits for must be running.
  *
- * Strides bound the work: points n, n + stride, ... The environment variable YOKE_CRASH_STRIDE multiplies both, 0 means
- * every single instruction.
+ * A case gets YOKE_CRASH_SECONDS (4 unless set) and makes as many trials in that time as it can, spread evenly over the
+ * operation. With YOKE_CRASH_FULL=1 it makes all of them, at every single instruction, however long that takes.
  */
 #ifndef YOKE_TESTS_CRASH_HARNESS_H
 #define YOKE_TESTS_CRASH_HARNESS_H
@@ -24,17 +24,19 @@ typedef struct crash_case {
     void (*set_up)(void *context);    /* survivor: a fresh state */
     void (*enter)(void *context);     /* victim, not stepped: attach, allocate what the operation needs. May be NULL */
     void (*operation)(void *context); /* victim, stepped */
-    void (*recover)(void *context);   /* second victim, stepped. NULL: no second kill */
-    const char *(*verify)(void *context); /* survivor, after the kills: NULL, or what is wrong */
-    void (*tear_down)(void *context);     /* survivor */
+    void (*enter_recovery)(void *context); /* second victim, not stepped: join. May be NULL */
+    void (*recover)(void *context);        /* second victim, stepped. NULL: no second kill */
+    const char *(*verify)(void *context);  /* survivor, after the kills: NULL, or what is wrong */
+    void (*tear_down)(void *context);      /* survivor */
     void    *context;
-    unsigned stride;        /* 0 is 1 */
+    unsigned stride;        /* only every so many instructions, unless all are asked for; 0 is 1 */
     unsigned second_stride; /* 0 is 1 */
     bool     expect_fault;  /* a planted fault: stop at the first that is found, and don't print it as a failure */
 } crash_case;
 
 typedef struct crash_result {
     uint64_t points;        /* kills of the victim */
+    uint64_t possible;      /* how many there would be */
     uint64_t second_points; /* kills during recover */
     uint64_t faults;        /* verifications that failed */
     char     first[256];    /* the first of them */

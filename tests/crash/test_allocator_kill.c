@@ -173,6 +173,12 @@ static void recover(void *context)
     yoke__alloc_recover(f->domain, *f->victim, links);
 }
 
+static void enter_recovery(void *context)
+{
+    fixture *f = context;
+    (void)yoke__domain_token(f->domain);
+}
+
 static bool is_intact(const fixture *f, int skip)
 {
     for (int i = 0; i < KEPT; i++) {
@@ -307,7 +313,7 @@ static void test_allocating_the_last_of_the_budget(void **state)
     (void)state;
     now.size = BUDGET - YOKE__HEAP_START - (UINT64_C(64) << 10);
     now.grows = true;
-    run((crash_case){.name = "alloc, exact growth", .enter = enter, .operation = operation_alloc, .stride = 7});
+    run((crash_case){.name = "alloc, exact growth", .enter = enter, .operation = operation_alloc});
     now.grows = false;
 }
 
@@ -370,9 +376,8 @@ static void test_dying_in_the_recovery_of_a_split(void **state)
     run((crash_case){.name = "alloc, then recovery",
                      .enter = enter,
                      .operation = operation_alloc,
-                     .recover = recover,
-                     .stride = 23,
-                     .second_stride = 29});
+                     .enter_recovery = enter_recovery,
+                     .recover = recover});
 }
 
 static void test_dying_in_the_recovery_of_a_merge(void **state)
@@ -382,10 +387,9 @@ static void test_dying_in_the_recovery_of_a_merge(void **state)
     run((crash_case){.name = "free, then recovery",
                      .enter = enter_with_kept,
                      .operation = operation_free,
+                     .enter_recovery = enter_recovery,
                      .recover = recover,
-                     .verify = verify_without_kept,
-                     .stride = 23,
-                     .second_stride = 29});
+                     .verify = verify_without_kept});
 }
 
 static void test_dying_in_the_recovery_of_a_gift(void **state)
@@ -395,9 +399,8 @@ static void test_dying_in_the_recovery_of_a_gift(void **state)
     run((crash_case){.name = "give, then recovery",
                      .enter = enter_with_block,
                      .operation = operation_give,
-                     .recover = recover,
-                     .stride = 11,
-                     .second_stride = 13});
+                     .enter_recovery = enter_recovery,
+                     .recover = recover});
     now.linked = false;
 }
 

@@ -105,7 +105,7 @@ static const char *token_left(void)
         if (owner && owner != yoke__domain_token(now.domain))
             return "a thread record of the dead is not free";
     }
-    if (yoke__a32_load_acquire(&box_of(now.shared)->owner))
+    if (now.shared && yoke__a32_load_acquire(&box_of(now.shared)->owner))
         return "the dead still own a lock";
     return NULL;
 }
@@ -266,6 +266,63 @@ static void set_up_dead(void *context)
     (void)child_join(child_start(live_and_die, NULL)); /* "victim" is the first one's: it has references in the dead */
 }
 
+/* ---- the first object of a domain -------------------------------------------------------------------------------------- */
+
+static void set_up_new_domain(void *context)
+{
+    char name[YOKE__NAME_SIZE];
+
+    (void)context;
+    now.shared = NULL;
+    (void)snprintf(name, sizeof name, "object-kill-%d", getpid());
+    must(yoke_domain_open(&now.domain, name, YOKE_OPTIONS(yoke_domain_options, .mode = YOKE_CREATE)));
+}
+
+static const char *verify_new_domain(void *context)
+{
+    const char   *wrong = NULL;
+    yoke__handle *handle = NULL;
+
+    (void)context;
+    yoke__domain_recover(now.domain);
+    wrong = token_left();
+    if (!wrong && yoke__directory_check(now.domain) != YOKE_OK)
+        wrong = yoke_last_error()->text;
+    if (!wrong && box_create(&handle, now.domain, NULL, YOKE_CREATE) != YOKE_OK)
+        wrong = yoke_last_error()->text;
+    box_close(handle);
+    uint64_t blocks = blocks_in_use(&wrong);
+    if (!wrong && blocks != 3) /* first chunk of the directory, its root, this process's table */
+        wrong = "blocks of the directory leaked";
+    return wrong;
+}
+
+static void tear_down_new_domain(void *context)
+{
+    (void)context;
+    yoke_domain_close(now.domain);
+    now.domain = shared_domain();
+}
+
+static void killed_while_making_the_first_object(void **state)
+{
+    (void)state;
+    const crash_case test = {.name = "first object of a domain",
+                             .set_up = set_up_new_domain,
+                             .enter = enter_joined,
+                             .operation = create,
+                             .recover = RECOVER,
+                             .verify = verify_new_domain,
+                             .tear_down = tear_down_new_domain,
+                             .stride = STRIDE(97u),
+                             .second_stride = SECOND(61u)};
+    crash_result result;
+
+    assert_true(RUN(&test, &result));
+    if (result.faults)
+        fail_msg("%s", result.first);
+}
+
 /* ---- a fault is planted, to see that it is found ---------------------------------------------------------------------- */
 
 static void leak_on_death(void *context)
@@ -397,6 +454,7 @@ int main(void)
         cmocka_unit_test(killed_while_leaving),
         cmocka_unit_test(killed_with_references_in_flight),
         cmocka_unit_test(killed_while_recovering),
+        cmocka_unit_test(killed_while_making_the_first_object),
         cmocka_unit_test(a_planted_fault_is_found),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

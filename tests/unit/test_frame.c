@@ -68,8 +68,7 @@ static void test_negative_lengths_are_refused(void **state)
     (void)state;
     assert_int_equal(YOKE_EPROTO, yoke__frame_parse((const uint8_t *)"\x80\0\0\0", 4, &size));
     assert_int_equal(YOKE_EPROTO, yoke__frame_parse((const uint8_t *)"\xff\xff\xff\xfe", 4, &size));
-    assert_int_equal(YOKE_EPROTO,
-                     yoke__frame_parse((const uint8_t *)"\xff\xff\xff\xff\x80\0\0\0\0\0\0\0", 12, &size));
+    assert_int_equal(YOKE_EPROTO, yoke__frame_parse((const uint8_t *)"\xff\xff\xff\xff\x80\0\0\0\0\0\0\0", 12, &size));
     assert_int_equal(7, size);
 }
 

@@ -140,8 +140,9 @@ static int hold_and_wait(void *unused)
 {
     (void)unused;
     CHILD_CHECK(write(ready[1], "r", 1) == 1);
-    for (;;)
-        pause();
+    while (pause() < 0)
+        continue;
+    return 0;
 }
 
 /* The parent is killed; nobody runs any code for the child's sake. */
