@@ -1,5 +1,5 @@
 /*
- * Who lives. A process is named by pid and start time, and only the kernel says that it is dead: a pidfd becomes readable
+ * Who lives. A process is named by pid and start time (or a number in its place), and only the kernel says that it is dead: a pidfd becomes readable
  * when the last thread of the process has gone. /proc alone does not tell (state Z may be a dead leader of live threads),
  * nor does a pid that answers (it may be a zombie, or somebody else by now).
  */
@@ -51,7 +51,7 @@ static bool parse_start(const char *text, uint64_t *start)
 }
 
 /* YOKE_OK, YOKE_ENOENT if /proc has no such process (or hides it), or another code with the error noted. */
-static int read_start(int64_t pid, uint64_t *start)
+static int read_stat(int64_t pid, uint64_t *start)
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
@@ -60,6 +60,75 @@ static int read_start(int64_t pid, uint64_t *start)
     if (!parse_start(text, start))
         return yoke_backend_fail(YOKE_EIO, 0, "%s is not as expected", path);
     return YOKE_OK;
+}
+
+/*
+ * What tells two processes of the same pid apart: from Linux 6.9 on the kernel's own number of a process, which a pidfd
+ * shows and which never comes back; before that its start time. All processes of a domain must go by the same, so the
+ * answer is part of the space.
+ */
+enum { BY_NUMBER = 1, BY_START = 2 };
+#define PIDFS 0x50494446
+
+static int ask_kind(int *kind)
+{
+    const char   *asked = getenv("YOKE_IDENTITY"); /* for tests of the older way */
+    struct statfs system;
+    int           fd = yoke__sys.pidfd_open(getpid(), 0);
+    if (fd < 0 && errno != ENOSYS && errno != EPERM)
+        return yoke__posix_fail("asking how processes are told apart");
+    int rc = fd < 0 ? 0 : yoke__sys.fstatfs(fd, &system);
+    int number = errno;
+    bool numbered = fd >= 0 && rc == 0 && system.f_type == PIDFS;
+    if (fd >= 0)
+        yoke__sys.close(fd);
+    if (rc < 0)
+        return yoke__posix_fail_number(number, "asking how processes are told apart");
+    *kind = numbered && !(asked && strcmp(asked, "start") == 0) ? BY_NUMBER : BY_START;
+    return YOKE_OK;
+}
+
+static int identity_kind(int *kind)
+{
+    static _Atomic int known;
+    if (!known) {
+        int code = ask_kind(kind);
+        if (code != YOKE_OK)
+            return code;
+        known = *kind;
+    }
+    *kind = known;
+    return YOKE_OK;
+}
+
+static int number_of(int fd, uint64_t *start)
+{
+    struct stat status;
+    if (yoke__sys.fstat(fd, &status) < 0)
+        return yoke__posix_fail("identifying a process");
+    *start = (uint64_t)status.st_ino;
+    return YOKE_OK;
+}
+
+static int read_number(int64_t pid, uint64_t *start)
+{
+    int fd = yoke__sys.pidfd_open((pid_t)pid, 0);
+    if (fd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: the number is a thread's by now */
+        return YOKE_ENOENT;
+    if (fd < 0)
+        return yoke__posix_fail("identifying a process (pidfd_open)");
+    int code = number_of(fd, start);
+    yoke__sys.close(fd);
+    return code;
+}
+
+/* YOKE_OK, YOKE_ENOENT if there is no such process (or /proc hides it), or another code with the error noted. */
+static int read_start(int64_t pid, uint64_t *start)
+{
+    int kind, code = identity_kind(&kind);
+    if (code != YOKE_OK)
+        return code;
+    return kind == BY_NUMBER ? read_number(pid, start) : read_stat(pid, start);
 }
 
 static uint64_t hash(uint64_t seed, const void *data, size_t size)
@@ -105,7 +174,11 @@ static int ask_space(uint64_t *out)
     if (code != YOKE_OK)
         return code;
     uint64_t inode = (uint64_t)space.st_ino;
-    *out = hash(boot, &inode, sizeof inode);
+    int      kind;
+    code = identity_kind(&kind);
+    if (code != YOKE_OK)
+        return code;
+    *out = hash(hash(boot, &inode, sizeof inode), &kind, sizeof kind);
     return YOKE_OK;
 }
 
@@ -151,14 +224,26 @@ static bool readable(int fd, int timeout)
 
 /* With a pidfd in hand the pid can't be reused unseen: if the start time is right and the pidfd still silent after
  * that, the pidfd is the right process's. */
-static int check_watch(int fd, const yoke_identity *who)
+static int check_start(int fd, const yoke_identity *who)
 {
     uint64_t start = 0;
-    int      code = read_start(who->pid, &start);
+    int      code = read_stat(who->pid, &start);
     if (readable(fd, 0) || (code == YOKE_OK && start != who->start))
         return yoke_backend_fail(YOKE_ENOENT, 0, "process %lld is dead", (long long)who->pid);
     if (code == YOKE_ENOENT)
         return yoke_backend_fail(YOKE_EACCES, 0, "process %lld lives, but /proc hides it", (long long)who->pid);
+    return code;
+}
+
+static int check_watch(int fd, const yoke_identity *who)
+{
+    uint64_t start;
+    int      kind, code = identity_kind(&kind);
+    if (code != YOKE_OK || kind == BY_START)
+        return code != YOKE_OK ? code : check_start(fd, who);
+    code = number_of(fd, &start);
+    if (code == YOKE_OK && (start != who->start || readable(fd, 0)))
+        return yoke_backend_fail(YOKE_ENOENT, 0, "process %lld is dead", (long long)who->pid);
     return code;
 }
 

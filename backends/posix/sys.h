@@ -94,6 +94,7 @@
 #ifdef __linux__
 #include <link.h>
 #include <sched.h>
+#include <sys/vfs.h>
 #define YOKE__SYS_SYSTEM_CALLS(X)                                                                                      \
     X(int, pipe2, (int ends[2], int flags), (ends, flags), -1)                                                         \
     X(int, ppoll, (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),           \
@@ -105,6 +106,7 @@
     X(long, futex, (const uint32_t *word, int operation, uint32_t value, const struct timespec *timeout),              \
       (word, operation, value, timeout), -1)                                                                           \
     X(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags), -1)                                                  \
+    X(int, fstatfs, (int fd, struct statfs *out), (fd, out), -1)                                                       \
     X(int, pidfd_send_signal, (int pidfd, int number), (pidfd, number), -1)                                            \
     X(ssize_t, getrandom, (void *out, size_t size, unsigned flags), (out, size, flags), -1)                            \
     X(int, sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *set), (pid, size, set), -1)                          \

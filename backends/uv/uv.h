@@ -1,5 +1,6 @@
 /*
- * Streams on libuv, shared by all systems. loop.c: the private loop and who runs it. stream.c: reads and writes.
+ * Streams on libuv, shared by all systems. loop.c: the private loop; lead.c: who runs it; stream.c and write.c: what runs
+ * on it; native.c: descriptors and handles as libuv takes them.
  *
  * Leading. A libuv loop may be touched by one thread at a time, except for uv_async_send(). Who holds `lead` is that
  * thread. A caller that finds the lead free takes it, does its work on the loop directly, runs the loop if it has to
@@ -45,24 +46,27 @@ typedef struct yoke__uv_loop {
     yoke_stream         *full;    /* the stream that took no more, to be tried again; the leader's */
 } yoke__uv_loop;
 
+#define YOKE__UV_STOP     1u /* what somebody waits for and has not begun */
+#define YOKE__UV_STOP_ALL 2u
+
 struct yoke_stream {
     yoke_native    native;
     uint32_t       flags;
     yoke__a32      bound; /* generation of forks in which it got its loop; all below is void in another one. 0: none */
     yoke__uv_loop *loop;  /* set under the mutex of loop.c before `bound` */
+    yoke__a32      interrupted; /* 0, YOKE__UV_STOP or YOKE__UV_STOP_ALL; by whoever closes; survives forgetting */
     /* What follows is the leader's. */
-    bool                 opened;              /* the handle is on the loop */
-    bool                 adopted;             /* and has the native */
-    bool                 reading;             /* libuv watches for input */
-    bool                 parked;              /* libuv holds `staging` and will tell when it is written */
-    bool                 no_reads, no_writes; /* interrupted */
-    int                  read_status;         /* sticky: how reading ended */
+    bool                 opened;      /* the handle is on the loop */
+    bool                 adopted;     /* and has the native */
+    bool                 reading;     /* libuv watches for input */
+    bool                 parked;      /* libuv holds `staging` and will tell when it is written */
+    int                  read_status; /* sticky: how reading ended */
     int64_t              read_native;
     int                  write_status; /* sticky */
     int64_t              write_native;
     uint64_t             read_turn; /* turn of the loop in which a read was done last */
     yoke_stream_request *read;
-    yoke_stream_request *writes, **writes_end;
+    yoke_stream_request *writes;
     yoke_stream_request *closing;
     uint8_t             *staging;
     yoke__uv_room       *room;
@@ -84,18 +88,34 @@ void yoke__uv_forget(yoke_stream *stream);
 int yoke__uv_bind(yoke_stream *stream);
 /* Unbinds a stream whose handle is closed; the last one takes the loop with it. By a thread that doesn't lead. */
 void yoke__uv_unbind(yoke_stream *stream);
+/* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
+int yoke__uv_ready(void);
+/* Code of error.h for a libuv status. */
+int yoke__uv_code(int64_t status);
+
+/* ---- lead.c ---- */
+
 /* Runs request->run on the loop of its stream: now if the lead is free, else by the leader, soon. */
 void yoke__uv_submit(yoke_stream_request *request);
 /* Marks a request as done, calls its done or wakes its follower. By the leader. */
 void yoke__uv_finish(yoke_stream_request *request, int status, int64_t native);
 /* The slot `wait` of yoke_stream_ops. */
 int yoke__uv_wait(yoke_stream_request *request, int64_t timeout);
-/* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
-int yoke__uv_ready(void);
-/* stream.c: writes on to loop->full; settle: if it still takes no more, libuv has to tell when it does. */
+
+/* ---- stream.c and write.c; by the leader ---- */
+
+#define YOKE__UV_MOST ((size_t)1 << 30) /* bytes per call; libuv counts in int */
+
+/* Puts the native on the loop, if it isn't there yet. A libuv status. */
+int yoke__uv_handle_open(yoke_stream *stream);
+/* Starts a write; yoke_stream_request.run. */
+void yoke__uv_run_write(yoke_stream_request *request);
+/* Writes on to loop->full; settle: if it still takes no more, libuv has to tell when it does. */
 void yoke__uv_retry(yoke__uv_loop *loop, bool settle);
-/* Code of error.h for a libuv status. */
-int yoke__uv_code(int64_t status);
+/* Takes a write out of the row and finishes it. */
+void yoke__uv_write_remove(yoke_stream *stream, yoke_stream_request *request, int status);
+/* Ends the watch for room, if there is one. */
+void yoke__uv_room_unwatch(yoke_stream *stream);
 
 /* ---- by the system's backend: broken_pipe.c ---- */
 

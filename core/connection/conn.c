@@ -310,9 +310,9 @@ void yoke_conn_close(yoke_conn *handle)
 
 void yoke__conn_flush_all(int64_t timeout)
 {
-    yoke__deadline deadline = yoke__deadline_after(timeout);
     yoke__mutex_lock(&all.mutex);
-    yoke__conn *conn = all.first;
+    yoke__conn    *conn = all.first;
+    yoke__deadline deadline = conn != NULL ? yoke__deadline_after(timeout) : 0;
     while (conn != NULL) {
         yoke__handle_enter(&conn->handle->handle); /* it can't go while the mutex is open */
         yoke__mutex_unlock(&all.mutex);

@@ -107,7 +107,6 @@ static int make(yoke_domain *domain, yoke__handle *handle, const yoke__object_sp
 
 int yoke__handle_create(yoke__handle **out, yoke_domain *domain, const yoke__object_spec *spec)
 {
-    yoke__handle *handle;
     if (spec->name)
         YOKE_TRY(yoke__name_check(spec->name));
     if ((unsigned)spec->mode > YOKE_OPEN_OR_CREATE)
@@ -115,7 +114,9 @@ int yoke__handle_create(yoke__handle **out, yoke_domain *domain, const yoke__obj
     YOKE_TRY(yoke__domain_of(&domain, domain));
     if (!yoke__domain_token(domain))
         return yoke_last_error()->code;
-    YOKE_TRY(yoke__handle_new(&handle));
+    yoke__handle *handle = yoke__handle_new();
+    if (!handle)
+        return YOKE_ENOMEM;
     int code = make(domain, handle, spec);
     if (code == YOKE_ENOMEM && yoke__domain_recover(domain)) /* the dead may have had it */
         code = make(domain, handle, spec);

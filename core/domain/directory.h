@@ -21,7 +21,7 @@
 
 typedef enum yoke__entry_state {
     YOKE__ENTRY_FREE = 0,
-    YOKE__ENTRY_MAKING = 1,  /* being built by the participant in count; nobody else sees it */
+    YOKE__ENTRY_MAKING = 1, /* being built by the participant in count; nobody else sees it */
     YOKE__ENTRY_LIVE = 2,
     YOKE__ENTRY_DYING = 3,   /* unreachable; its type's destroy() may not have returned */
     YOKE__ENTRY_RELEASED = 4 /* destroy() has returned; its blocks may not be freed yet */
@@ -29,14 +29,14 @@ typedef enum yoke__entry_state {
 
 #define YOKE__ENTRY_TRAVELS UINT32_C(1) /* flag: its id may stand in a carrier */
 
-#define YOKE__COUNT_MARK  UINT32_C(0x80000000) /* in count, while collecting: reachable */
-#define YOKE__COUNT_DONE  UINT32_C(0x40000000) /* and its own references have been followed */
-#define YOKE__COUNT_MASK  UINT32_C(0x3fffffff)
+#define YOKE__COUNT_MARK UINT32_C(0x80000000) /* in count, while collecting: reachable */
+#define YOKE__COUNT_DONE UINT32_C(0x40000000) /* and its own references have been followed */
+#define YOKE__COUNT_MASK UINT32_C(0x3fffffff)
 
 typedef struct yoke__entry {
-    yoke__a64 word;   /* {generation:32 | flags:16 | state:8 | kind:8}; registry lock; readers acquire */
-    yoke__a64 offset; /* of the object's block; before LIVE */
-    yoke__a32 name;   /* where its name begins in that block, in units of 16 bytes; 0: none; before LIVE */
+    yoke__a64 word;      /* {generation:32 | flags:16 | state:8 | kind:8}; registry lock; readers acquire */
+    yoke__a64 offset;    /* of the object's block; before LIVE */
+    yoke__a32 name;      /* where its name begins in that block, in units of 16 bytes; 0: none; before LIVE */
     yoke__a32 name_next; /* cache: index of the next entry in the bucket, 0: last; registry lock */
     yoke__a32 count;     /* hint: entries of reference tables; the maker's token while MAKING; registry lock */
     yoke__a32 next_free; /* cache: index + 1 of the next free entry; registry lock */
@@ -46,8 +46,8 @@ _Static_assert(sizeof(yoke__entry) == 32, "shared layout");
 /* The domain's own object. All of it may be rebuilt from the entries. */
 typedef struct yoke__root {
     yoke__a32 names[YOKE__NAME_BUCKETS]; /* index of the first entry, 0: none */
-    yoke__a32 pending; /* objects that may have become unreachable since the last collection */
-    yoke__a32 making;  /* entries MAKING */
+    yoke__a32 pending;                   /* objects that may have become unreachable since the last collection */
+    yoke__a32 making;                    /* entries MAKING */
     uint32_t  reserved[14];
 } yoke__root;
 
@@ -76,7 +76,7 @@ static inline yoke__kind yoke__entry_kind(uint64_t word)
 /* NULL if there is no such entry. */
 yoke__entry *yoke__entry_at(yoke_domain *domain, uint32_t index);
 /* NULL unless that very object lives. */
-yoke__entry *yoke__entry_live(yoke_domain *domain, yoke__id id);
+yoke__entry        *yoke__entry_live(yoke_domain *domain, yoke__id id);
 static inline void *yoke__entry_object(yoke_domain *domain, const yoke__entry *entry)
 {
     return yoke__domain_at(domain, yoke__a64_load_relaxed(&entry->offset));
@@ -108,7 +108,7 @@ void yoke__directory_rebuild(yoke_domain *domain);
 yoke__root *yoke__directory_root(yoke_domain *domain);
 
 /* -- name.c; registry lock held but for check */
-int  yoke__name_check(const char *name); /* YOKE_EINVAL with a sentence */
+int yoke__name_check(const char *name); /* YOKE_EINVAL with a sentence */
 /* Index of the live entry with that name, or 0. */
 uint32_t yoke__name_find(yoke_domain *domain, const char *name);
 void     yoke__name_link(yoke_domain *domain, yoke__root *root, yoke__entry *entry, uint32_t index);
@@ -125,8 +125,8 @@ void yoke__table_drop(yoke_domain *domain, yoke__participant *participant, bool 
 void yoke__table_recount(yoke_domain *domain, yoke__participant *participant);
 
 /* -- handle.c */
-/* A handle from the pool, not yet one to others. YOKE_ENOMEM. */
-int yoke__handle_new(yoke__handle **out);
+/* A handle from the pool, not yet one to others. NULL: no memory, noted. */
+yoke__handle *yoke__handle_new(void);
 /* Last of all: from here on it is a handle to others. */
 void yoke__handle_show(yoke__handle *handle, yoke__kind kind);
 /* Enters a live object in this process's table and points the handle to it. Registry lock held. YOKE_ENOMEM. */

@@ -63,8 +63,8 @@ static int check_names(yoke_domain *domain, yoke__root *root, uint32_t count)
         return yoke__fail(YOKE_EPROTO, "%u objects have a name, the lists have %u", wanted, n);
     for (uint32_t i = 1; i < count; i++) {
         yoke__entry *entry = yoke__entry_at(domain, i);
-        bool live = yoke__entry_state_of(yoke__a64_load_relaxed(&entry->word)) == YOKE__ENTRY_LIVE;
-        const char *name = live ? yoke__entry_name(domain, entry) : NULL;
+        bool         live = yoke__entry_state_of(yoke__a64_load_relaxed(&entry->word)) == YOKE__ENTRY_LIVE;
+        const char  *name = live ? yoke__entry_name(domain, entry) : NULL;
         if (name && yoke__name_find(domain, name) != i)
             return yoke__fail(YOKE_EPROTO, "'%s' is not found by its name", name);
     }

@@ -119,13 +119,15 @@ static yoke__handle *take_free(void)
     return handle;
 }
 
-int yoke__handle_new(yoke__handle **out)
+yoke__handle *yoke__handle_new(void)
 {
     yoke__mutex_lock(&pool.mutex);
     yoke__handle *handle = take_free();
     yoke__mutex_unlock(&pool.mutex);
-    if (!handle)
-        return yoke__fail(YOKE_ENOMEM, "this process has no memory for another handle");
+    if (!handle) {
+        yoke__fail(YOKE_ENOMEM, "this process has no memory for another handle");
+        return NULL;
+    }
     /* Not users: a late enter or exit through a stale pointer must stay balanced. */
     yoke__a32_store_relaxed(&handle->closing, 0);
     handle->reference = 0;
@@ -135,8 +137,7 @@ int yoke__handle_new(yoke__handle **out)
     handle->extra = NULL;
     handle->holder = 0;
     memset(handle->private_, 0, sizeof handle->private_);
-    *out = handle;
-    return YOKE_OK;
+    return handle;
 }
 
 void yoke__handle_free(yoke__handle *handle, yoke__kind kind)
@@ -155,8 +156,9 @@ void yoke__handle_show(yoke__handle *handle, yoke__kind kind)
 
 int yoke__handle_local(yoke__handle **out, yoke__kind kind)
 {
-    yoke__handle *handle;
-    YOKE_TRY(yoke__handle_new(&handle));
+    yoke__handle *handle = yoke__handle_new();
+    if (!handle)
+        return YOKE_ENOMEM;
     yoke__handle_show(handle, kind);
     *out = handle;
     return YOKE_OK;
@@ -176,26 +178,28 @@ static int explain(const yoke__handle *handle, yoke__kind kind)
     return yoke__fail(YOKE_EINVAL, "this is a %s, not a %s", found, wanted);
 }
 
-yoke__handle *yoke__handle_check(const void *pointer, yoke__kind kind)
+yoke__handle *yoke__handle_check(const void *handle, yoke__kind kind)
 {
-    yoke__handle *handle = (yoke__handle *)(uintptr_t)pointer;
-    if (!handle) {
+    yoke__handle *checked = (yoke__handle *)(uintptr_t)handle;
+    if (!checked) {
         yoke__fail(YOKE_EINVAL, "NULL is not a %s", yoke__kind_name(kind));
         return NULL;
     }
-    if (yoke__a32_load_acquire(&handle->magic) != (YOKE__HANDLE_MAGIC | (uint32_t)kind)) {
-        explain(handle, kind);
+    if (yoke__a32_load_acquire(&checked->magic) != (YOKE__HANDLE_MAGIC | (uint32_t)kind)) {
+        explain(checked, kind);
         return NULL;
     }
-    bool gone = (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE) != 0; /* then its domain may be unmapped */
-    if (!gone && handle->domain && !yoke__domain_token(handle->domain))
+    bool gone = (yoke__a32_load_acquire(&checked->closing) & YOKE__GONE) != 0; /* then its domain may be unmapped */
+    if (!gone && checked->domain && !yoke__domain_token(checked->domain))
         return NULL;
-    if (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE) {
-        yoke__fail(YOKE_ECLOSED, "this %s is gone: its last user closed it before this process came to hold it, or the "
-                                 "domain was left", yoke__kind_name(kind));
+    if (yoke__a32_load_acquire(&checked->closing) & YOKE__GONE) {
+        yoke__fail(YOKE_ECLOSED,
+                   "this %s is gone: its last user closed it before this process came to hold it, or the "
+                   "domain was left",
+                   yoke__kind_name(kind));
         return NULL;
     }
-    return handle;
+    return checked;
 }
 
 /* ---- opening --------------------------------------------------------------------------------------------------------- */
@@ -203,7 +207,7 @@ yoke__handle *yoke__handle_check(const void *pointer, yoke__kind kind)
 int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id)
 {
     yoke__entry *entry = yoke__entry_live(domain, id);
-    uint32_t     reference;
+    uint32_t     reference = 0;
     YOKE_TRY(yoke__table_add(domain, entry, id, &reference));
     handle->domain = domain;
     handle->object = yoke__entry_object(domain, entry);
@@ -215,12 +219,13 @@ int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id)
 
 int yoke__handle_open(yoke__handle **out, yoke_domain *domain, yoke__kind kind, yoke__id id)
 {
-    yoke__handle *handle;
-    void         *object;
+    void *object = NULL;
     YOKE_TRY(yoke__domain_of(&domain, domain));
     if (!yoke__domain_token(domain))
         return yoke_last_error()->code;
-    YOKE_TRY(yoke__handle_new(&handle));
+    yoke__handle *handle = yoke__handle_new();
+    if (!handle)
+        return YOKE_ENOMEM;
     yoke__registry_acquire(domain);
     int code = yoke__object_find(&object, domain, kind, id);
     if (code == YOKE_OK)
@@ -295,7 +300,7 @@ static void renew(yoke_domain *domain, yoke__handle *handle)
     if (!handle->id) /* a lock borrowed from another object: it is as much there as that is */
         return;
     yoke__entry *entry = yoke__entry_live(domain, handle->id);
-    uint32_t     reference;
+    uint32_t     reference = 0;
     if (!entry || yoke__table_add(domain, entry, handle->id, &reference) != YOKE_OK) {
         yoke__a32_or_acq_rel(&handle->closing, YOKE__GONE);
         return;

@@ -17,7 +17,8 @@ int yoke__name_check(const char *name)
     size_t length = 0;
     for (; name[length]; length++) {
         if (!allowed(name[length]))
-            return yoke__fail(YOKE_EINVAL, "the name '%.*s…' has a character other than letters, digits, '.', '_' and '-'",
+            return yoke__fail(YOKE_EINVAL,
+                              "the name '%.*s…' has a character other than letters, digits, '.', '_' and '-'",
                               (int)(length < YOKE__NAME_SIZE ? length : YOKE__NAME_SIZE), name);
         if (length + 1 >= YOKE__NAME_SIZE)
             return yoke__fail(YOKE_EINVAL, "the name '%.16s…' is too long: at most %u bytes", name,

@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-
 /* Keeps threads of this process from joining twice. Held across forks. */
 static yoke__mutex join_mutex = YOKE__MUTEX_INIT;
 
@@ -104,8 +103,8 @@ static void introduce(yoke_domain *domain, yoke__token token, const yoke_identit
     yoke__a64_store_relaxed(&me->start, self->start);
     yoke__a64_store_relaxed(&me->space, self->space);
     yoke__participant_rename(me, yoke__process_own_name());
-    yoke__a64_store_release(&me->word, yoke__slot_word(yoke__token_generation(token), YOKE__SLOT_LIVE,
-                                                       (uint64_t)self->pid));
+    yoke__a64_store_release(&me->word,
+                            yoke__slot_word(yoke__token_generation(token), YOKE__SLOT_LIVE, (uint64_t)self->pid));
 }
 
 static yoke__token join(yoke_domain *domain)
@@ -115,8 +114,10 @@ static yoke__token join(yoke_domain *domain)
     if (yoke__backend()->life->self(&self) != YOKE_OK)
         return 0;
     if (self.space != header->space) {
-        yoke__fail(YOKE_ENOTSUP, "process %lld is of another boot or pid namespace than the domain: they could not tell "
-                                 "who of them lives", (long long)self.pid);
+        yoke__fail(YOKE_ENOTSUP,
+                   "process %lld is of another boot or pid namespace than the domain: they could not tell "
+                   "who of them lives",
+                   (long long)self.pid);
         return 0;
     }
     yoke__token token = claim(domain, (uint64_t)self.pid);

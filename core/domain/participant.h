@@ -74,9 +74,10 @@ int yoke__domain_recover_pid(yoke_domain *domain, int64_t pid);
  * reference tables. YOKE_EPROTO with a sentence if anything is out of order. */
 int yoke__directory_check(yoke_domain *domain);
 
-/* Leaves in good order: references are dropped; the slot becomes LEAVING, so its token counts as dead at once, and the
- * next recovery hands back what it may still hold and frees it. This process's handles in the domain are dead after that
- * (YOKE_ECLOSED). For exits and closing of a domain. */
+/* Leaves in good order, for closing a domain: references are dropped; the slot becomes LEAVING, so its token counts as
+ * dead at once, and the next recovery hands back what it may still hold and frees it. This process's handles in the
+ * domain are dead after that (YOKE_ECLOSED). No other thread may be using the domain: what it holds would be taken from
+ * it. So a process that ends with threads running doesn't leave, but is found dead by the kernel's word. */
 void yoke__domain_leave(yoke_domain *domain);
 
 /* What is known of a dead token. False: forgotten. */

@@ -13,10 +13,10 @@
 
 /* An entry of ids[]: an object's id; or, its upper half being 0, free: index + 1 of the next free one. */
 typedef struct table_chunk {
-    yoke__a64 next; /* offset of the chunk that follows, or 0 */
+    yoke__a64 next;            /* offset of the chunk that follows, or 0 */
     uint32_t  first, capacity; /* indices that lie here */
-    yoke__a32 free; /* in the first chunk: index + 1 of a free entry, or 0 */
-    yoke__a32 used; /* in the first chunk: entries ever used */
+    yoke__a32 free;            /* in the first chunk: index + 1 of a free entry, or 0 */
+    yoke__a32 used;            /* in the first chunk: entries ever used */
     uint64_t  reserved;
     yoke__a64 ids[];
 } table_chunk;
@@ -111,7 +111,8 @@ void yoke__table_remove(yoke_domain *domain, yoke__id id, uint32_t index)
 }
 
 /* Calls visit for each id in the table. */
-static void walk(yoke_domain *domain, yoke__participant *participant, void (*visit)(yoke_domain *, yoke__entry *, yoke__id))
+static void walk(yoke_domain *domain, yoke__participant *participant,
+                 void (*visit)(yoke_domain *, yoke__entry *, yoke__id))
 {
     table_chunk *table = chunk_at(domain, &participant->references);
     uint32_t     used = table ? yoke__a32_load_relaxed(&table->used) : 0;

@@ -2,6 +2,7 @@
 #include "cargo.h"
 
 #include "../error.h"
+#include "../message/node.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -369,18 +370,22 @@ static int open_entry(void *user, uint32_t kind, uint32_t position, void **handl
     }
 }
 
-int yoke__cargo_unpack(yoke_variant **out, const yoke__child_start *start, yoke__start_block *block)
+int yoke__cargo_unpack(const yoke_variant **out, const yoke__child_start *start, yoke__start_block *block)
 {
-    static const uint8_t no_arguments[] = {0x90}; /* an empty list, as MessagePack has it */
-    arrival              from = {.start = start, .block = block, .entry_count = block ? block->entry_count : 0};
-    const void          *data = start->arguments;
-    size_t               size = start->arguments_size;
+    static const yoke_variant no_arguments = {.kind = YOKE_LIST_KIND, .root = 1};
+    yoke_variant             *list;
+    arrival                   from = {.start = start, .block = block, .entry_count = block ? block->entry_count : 0};
+    const void               *data = start->arguments;
+    size_t                    size = start->arguments_size;
 
     if (!start->function && block) {
         data = yoke__block_arguments(block);
         size = (size_t)block->arguments_size;
     }
+    *out = &no_arguments;
     if (size == 0)
-        return yoke__unpack(out, no_arguments, sizeof no_arguments, NULL, NULL);
-    return yoke__unpack(out, data, size, open_entry, &from);
+        return YOKE_OK;
+    YOKE_TRY(yoke__unpack(&list, data, size, open_entry, &from));
+    *out = list;
+    return YOKE_OK;
 }

@@ -38,7 +38,7 @@ uint64_t yoke__cargo_block_size(const yoke__cargo *cargo, bool arguments);
 /* Fills entries, arguments and what connections had read ahead. */
 void yoke__cargo_fill(const yoke__cargo *cargo, yoke__start_block *block, bool arguments);
 
-/* In the child: the arguments of start; block may be NULL if memory was inherited. */
-int yoke__cargo_unpack(yoke_variant **out, const yoke__child_start *start, yoke__start_block *block);
+/* In the child: the arguments of start, which stay for its life; block may be NULL if memory was inherited. */
+int yoke__cargo_unpack(const yoke_variant **out, const yoke__child_start *start, yoke__start_block *block);
 
 #endif

@@ -71,7 +71,7 @@ static int find_function(yoke_function **out, const yoke__start_block *block)
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-static _Noreturn void run(yoke_function *function, yoke_variant *list)
+static _Noreturn void run(yoke_function *function, const yoke_variant *list)
 {
     yoke_args args;
 
@@ -128,9 +128,9 @@ static void redirect(const yoke_launch *launch)
 
 _Noreturn void yoke__child_run(const yoke__child_start *start)
 {
-    yoke_function *function = start->function;
-    yoke_variant  *list;
-    int            rc;
+    yoke_function      *function = start->function;
+    const yoke_variant *list;
+    int                 rc;
 
     tie_to_parent(start);
     yoke__error_reset();

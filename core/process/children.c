@@ -29,6 +29,13 @@ static void close_native(yoke_native *native)
     *native = YOKE_NO_NATIVE;
 }
 
+static void close_life(yoke_native *life)
+{
+    if (*life != YOKE_NO_NATIVE)
+        yoke__backend()->life->close(*life);
+    *life = YOKE_NO_NATIVE;
+}
+
 /* ---- forks ------------------------------------------------------------------------------------------------------- */
 
 static void take_lock(void)
@@ -41,15 +48,16 @@ static void give_lock(void)
     yoke__mutex_unlock(&children.mutex);
 }
 
-/* A forked process owns none of its parent's children, and must not keep them alive by holding their lifelines. */
+/* A forked process owns none of its parent's children, and must not keep them alive by holding their lifelines. Their
+ * epoch tells that they are the parent's: nobody looks at their natives again. */
 static void disown_all(void)
 {
-    for (yoke__relative *child = children.first; child; child = child->next) {
-        close_native(&child->life);
-        close_native(&child->lifeline);
+    for (const yoke__relative *child = children.first; child; child = child->next) {
+        yoke_native life = child->life, lifeline = child->lifeline, read_end = child->read_end;
+        close_life(&life);
+        close_native(&lifeline);
         if (child != starting)
-            close_native(&child->read_end);
-        child->listed = false;
+            close_native(&read_end);
     }
     children.first = NULL;
     yoke__mutex_reset(&children.mutex);
@@ -150,9 +158,11 @@ void yoke__child_free(yoke__relative *child)
 {
     take_lock(); /* a fork by another thread sees either all of its natives or none */
     unlink_child(child);
-    close_native(&child->life);
-    close_native(&child->lifeline);
-    close_native(&child->read_end);
+    if (child->epoch == yoke__self_state.epoch) {
+        close_life(&child->life);
+        close_native(&child->lifeline);
+        close_native(&child->read_end);
+    }
     give_lock();
     release_kept(child);
     free(child);

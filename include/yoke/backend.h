@@ -139,7 +139,8 @@ typedef struct yoke_launch {
     yoke_native        stdio[3];          /**< natives, or YOKE_STDIO_… */
     const yoke_native *inherit;           /**< become descriptors 3, 4, … of the child */
     size_t             inherit_count;
-    const void        *traits; /**< as traits_get() told them in another process; NULL: this process's own */
+    const void        *traits; /**< as traits_get() told them in another process; NULL: this process's own. Hard
+                                    limits that are lower than this process's may reach the child a moment late. */
     size_t             traits_size;
 } yoke_launch;
 
@@ -290,8 +291,8 @@ struct yoke_stream_request {
  * its descriptors. No thread is started: whoever waits runs the loop for everybody, or sleeps while somebody else does.
  *
  * A forked child has the natives but not the loop: there a stream is as new, bound again by its first read or write, and
- * requests under way in the parent don't exist. Other requests than these may be made by any thread at any time, but one
- * read at a time; close() and take() only when no request is under way.
+ * requests under way in the parent don't exist. Any thread may make requests at any time, but one read of a stream at a
+ * time; close() and take() only when no request is under way.
  */
 typedef struct yoke_stream_ops {
     size_t struct_size;
@@ -314,7 +315,7 @@ typedef struct yoke_stream_ops {
      *  have been, or status YOKE_ETIMEDOUT and size as far as it came. Bytes counted as written will be written, in
      *  order; no byte is read and not counted. */
     void (*cancel)(yoke_stream_request *request);
-    /** Has every read, and every write that hasn't moved a byte yet (all: also those that have), be done with
+    /** Has every read, and every write with wait_next that hasn't moved a byte yet (all: all writes), be done with
      *  YOKE_ECLOSED, now and from now on. For closing while other threads wait. */
     void (*interrupt)(yoke_stream *stream, bool all);
     /** Closes the native and frees the stream. What was counted as written but isn't yet is lost. */

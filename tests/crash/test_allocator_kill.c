@@ -31,14 +31,15 @@
 
 typedef struct fixture {
     yoke_domain *domain;
-    uint8_t     *kept[KEPT]; /* the survivor's blocks, with free ones of the same size between them */
-    uint64_t     free_bytes; /* when the victim enters */
-    uint64_t     size;       /* of what the victim allocates */
-    void        *block;      /* the victim's, made in enter() */
-    int          with;       /* which of the survivor's blocks the operation wants the victim to own */
-    bool         linked;     /* what links() answers */
-    bool         grows;      /* see to it that the whole budget can still be had */
-    yoke__token *victim;     /* shared: the victim tells its token */
+    uint8_t     *kept[KEPT];   /* the survivor's blocks, with free ones of the same size between them */
+    uint64_t     free_bytes;   /* when the victim enters */
+    uint64_t     size;         /* of what the victim allocates */
+    void        *block;        /* the victim's, made in enter() */
+    int          with;         /* which of the survivor's blocks the operation wants the victim to own */
+    bool         surely_given; /* in the end the block must be the object's */
+    bool         linked;       /* what links() answers */
+    bool         grows;        /* see to it that the whole budget can still be had */
+    yoke__token *victim;       /* shared: the victim tells its token */
 } fixture;
 
 static fixture now;
@@ -233,6 +234,9 @@ static const char *verify_with(fixture *f, int skip)
     if (heap_size(f->domain) != heap_before) {
         return "recovery changed the size of the heap";
     }
+    if (f->surely_given && stats.object_blocks != 1) {
+        return "a block that its object links was taken from it";
+    }
     if (stats.object_blocks > 0) { /* given before the death, or in the recovery */
         yoke__alloc_free_object(f->domain, OBJECT);
         if (yoke__alloc_check(f->domain, &stats) < 0 || stats.object_blocks > 0) {
@@ -349,18 +353,18 @@ static void test_giving(void **state)
     (void)state;
     now.linked = false;
     run((crash_case){.name = "give, not linked", .enter = enter_with_block, .operation = operation_give});
-    now.linked = true;
+    now.linked = now.surely_given = true;
     run((crash_case){.name = "give, linked", .enter = enter_with_block, .operation = operation_give});
-    now.linked = false;
+    now.linked = now.surely_given = false;
 }
 
 static void test_taking(void **state)
 {
     (void)state;
-    now.linked = true;
+    now.linked = now.surely_given = true;
     run((crash_case){.name = "take", .enter = enter_with_given, .operation = operation_take});
     run((crash_case){.name = "hold", .enter = enter_with_given, .operation = operation_hold});
-    now.linked = false;
+    now.linked = now.surely_given = false;
 }
 
 static void test_freeing_an_object(void **state)
@@ -395,13 +399,13 @@ static void test_dying_in_the_recovery_of_a_merge(void **state)
 static void test_dying_in_the_recovery_of_a_gift(void **state)
 {
     (void)state;
-    now.linked = true;
+    now.linked = now.surely_given = true;
     run((crash_case){.name = "give, then recovery",
                      .enter = enter_with_block,
                      .operation = operation_give,
                      .enter_recovery = enter_recovery,
                      .recover = recover});
-    now.linked = false;
+    now.linked = now.surely_given = false;
 }
 
 static void test_a_planted_fault_is_found(void **state)

@@ -31,15 +31,15 @@
 
 #ifdef YOKE_CRASH_POINTS
 bool crash_run_points(const crash_case *test, crash_result *out);
-#define RUN           crash_run_points
-#define STRIDE(n)     1u
-#define SECOND(n)     (n)
-#define RECOVER       recover
+#define RUN       crash_run_points
+#define STRIDE(n) 1u
+#define SECOND(n) (n)
+#define RECOVER   recover
 #else
-#define RUN           crash_run
-#define STRIDE(n)     (n)
-#define SECOND(n)     1u
-#define RECOVER       NULL /* recovering is an operation of its own here */
+#define RUN       crash_run
+#define STRIDE(n) (n)
+#define SECOND(n) 1u
+#define RECOVER   NULL /* recovering is an operation of its own here */
 #endif
 
 static struct {
@@ -316,7 +316,7 @@ static void killed_while_making_the_first_object(void **state)
                              .tear_down = tear_down_new_domain,
                              .stride = STRIDE(97u),
                              .second_stride = SECOND(61u)};
-    crash_result result;
+    crash_result     result;
 
     assert_true(RUN(&test, &result));
     if (result.faults)
@@ -348,7 +348,7 @@ static void run(const char *name, void (*set)(void *), void (*enter)(void *), vo
                              .context = context,
                              .stride = STRIDE(stride),
                              .second_stride = SECOND(61u)};
-    crash_result result;
+    crash_result     result;
 
     if (!RUN(&test, &result))
         fail_msg("%s: %s", name, result.first);
@@ -410,7 +410,7 @@ static void a_planted_fault_is_found(void **state)
                              .tear_down = tear_down,
                              .stride = STRIDE(11u),
                              .expect_fault = true};
-    crash_result result;
+    crash_result     result;
 
     assert_true(RUN(&test, &result));
     assert_int_not_equal(result.faults, 0);

@@ -4,9 +4,9 @@
 #include "support/child.h"
 #include "support/leak.h"
 
-#include <pthread.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -129,7 +129,7 @@ static void a_thread_is_not_a_process(void **state)
 
     assert_int_equal(life()->self(&who), YOKE_OK);
     assert_int_equal(pthread_create(&thread, NULL, just_wait, NULL), 0);
-    int        found = 0;
+    int found = 0;
     for (pid_t pid = getpid() + 1; pid < getpid() + 1000 && !found; pid++) {
         char path[64];
         (void)snprintf(path, sizeof path, "/proc/self/task/%d", pid);

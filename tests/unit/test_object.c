@@ -4,8 +4,8 @@
 #include "core/domain/participant.h"
 #include "support/box.h"
 #include "support/child.h"
-#include "support/shared.h"
 #include "support/leak.h"
+#include "support/shared.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,8 +104,8 @@ static void generations_wrap_without_a_zero(void **state)
     yoke__entry  *entry = yoke__entry_at(domain(), YOKE__ID_INDEX(handle->id));
 
     box_close(handle);
-    yoke__a64_store_relaxed(&entry->word, yoke__entry_word(YOKE__DIRECTORY_GENERATIONS - 1, 0, YOKE__ENTRY_FREE,
-                                                           YOKE__KIND_NONE));
+    yoke__a64_store_relaxed(&entry->word,
+                            yoke__entry_word(YOKE__DIRECTORY_GENERATIONS - 1, 0, YOKE__ENTRY_FREE, YOKE__KIND_NONE));
     handle = new_box(NULL);
     assert_int_equal(YOKE__ID_GENERATION(handle->id), YOKE__DIRECTORY_GENERATIONS - 1);
     box_close(handle);

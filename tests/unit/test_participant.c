@@ -27,7 +27,7 @@ static yoke_domain *domain(void)
 /* What children tell the test. */
 static struct {
     yoke__a32 token, go;
-} *told;
+} * told;
 
 static uint64_t word_of(yoke__token token)
 {
@@ -328,9 +328,9 @@ static void a_full_domain_is_an_error(void **state)
 static void thread_records_of_the_dead_are_free_again(void **state)
 {
     (void)state;
-    yoke__token token;
-    pid_t       child = start_joined(&token);
-    uint32_t    index = 777;
+    yoke__token   token;
+    pid_t         child = start_joined(&token);
+    uint32_t      index = 777;
     yoke__thread *record = &domain()->layout->threads[index];
     yoke__a64    *waiters = &domain()->layout->buckets[9].waiters[index / 64];
 

@@ -42,6 +42,17 @@ static int exit_with(void *code)
     return *(int *)code;
 }
 
+/* Lives until the gate is closed, so that a watch can be set on it. */
+static int gate[2];
+
+static int exit_after_gate(void *code)
+{
+    char byte;
+    close(gate[1]);
+    CHILD_CHECK(read(gate[0], &byte, 1) == 0);
+    return *(int *)code;
+}
+
 static yoke_native watch(pid_t pid)
 {
     yoke_identity who;
@@ -55,6 +66,18 @@ static yoke_native watch(pid_t pid)
 static void await(yoke_native life)
 {
     assert_int_equal(yoke__posix_life.wait(life, 10 * SECOND), YOKE_OK);
+}
+
+/* A zombie, watched. */
+static pid_t dead_child(int code, yoke_native *life)
+{
+    assert_int_equal(pipe(gate), 0);
+    pid_t pid = child_start(exit_after_gate, &code);
+    *life     = watch(pid);
+    close(gate[0]);
+    close(gate[1]);
+    await(*life);
+    return pid;
 }
 
 /* ---- fork ---- */
@@ -179,12 +202,10 @@ static void failing_calls_of_redirect_leave_nothing(void **state)
 static void an_exit_status_is_taken_once(void **state)
 {
     (void)state;
-    int              code = 77;
     yoke_exit_status status;
-    pid_t            pid  = child_start(exit_with, &code);
-    yoke_native      life = watch(pid);
+    yoke_native      life;
+    pid_t            pid = dead_child(77, &life);
 
-    await(life);
     assert_int_equal(ops->reap(&status, pid), YOKE_OK);
     assert_true(status.known);
     assert_int_equal(status.code, 77);
@@ -262,11 +283,9 @@ static void signals_arrive(void **state)
 static void the_dead_get_no_signal(void **state)
 {
     (void)state;
-    int         code = 0;
-    pid_t       pid  = child_start(exit_with, &code);
-    yoke_native life = watch(pid);
+    yoke_native life;
+    pid_t       pid = dead_child(0, &life);
 
-    await(life);
     assert_int_equal(child_join(pid), 0);
     assert_int_equal(ops->signal(pid, life, YOKE_SIGNAL_KILL), YOKE_ENOENT);
     fault_on("pidfd_send_signal", 1, 1, ENOSYS);
@@ -388,11 +407,11 @@ static int take_traits_back(void *unused)
     CHILD_CHECK(ops->traits_get(traits, sizeof traits, &traits_size) == YOKE_OK);
     umask(077);
     CHILD_CHECK(chdir("/usr") == 0);
-    CHILD_CHECK(getrlimit(RLIMIT_CORE, &limit) == 0);
-    rlim_t core    = limit.rlim_cur;
-    limit.rlim_cur = core == 1000 ? 2000 : 1000;
+    CHILD_CHECK(getrlimit(RLIMIT_CPU, &limit) == 0);
+    rlim_t own     = limit.rlim_cur;
+    limit.rlim_cur = own == 100000 ? 200000 : 100000;
     limit.rlim_cur = limit.rlim_cur > limit.rlim_max ? limit.rlim_max : limit.rlim_cur;
-    CHILD_CHECK(setrlimit(RLIMIT_CORE, &limit) == 0);
+    CHILD_CHECK(setrlimit(RLIMIT_CPU, &limit) == 0);
     sigfillset(&mask);
     CHILD_CHECK(pthread_sigmask(SIG_SETMASK, &mask, NULL) == 0);
     cpu_set_t one;
@@ -407,7 +426,7 @@ static int take_traits_back(void *unused)
     char now[512];
     CHILD_CHECK(strcmp(getcwd(now, sizeof now), path) == 0);
     CHILD_CHECK(umask(0) == 012);
-    CHILD_CHECK(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == core);
+    CHILD_CHECK(getrlimit(RLIMIT_CPU, &limit) == 0 && limit.rlim_cur == own);
     CHILD_CHECK(pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0 && !sigismember(&mask, SIGUSR1));
     CHILD_CHECK(sched_getaffinity(0, sizeof after, &after) == 0 && CPU_EQUAL(&before, &after));
     return 0;
