@@ -71,8 +71,7 @@ typedef struct slot {
 #group "." #member, offsetof(yoke_backend, group), offsetof(type, member)                                      \
     }
 
-/* Slots that no backend may leave out. Not here: those whose contract allows NULL, and streams, which are checked where
- * they are used. */
+/* Slots that no backend may leave out. Not here: those whose contract allows NULL. */
 static const slot required[] = {
     SLOT(memory, yoke_memory_ops, create),
     SLOT(memory, yoke_memory_ops, open),
@@ -100,18 +99,32 @@ static const slot required[] = {
     SLOT(life, yoke_life_ops, identify),
     SLOT(process, yoke_process_ops, spawn),
     SLOT(process, yoke_process_ops, redirect),
+    SLOT(process, yoke_process_ops, environment),
     SLOT(process, yoke_process_ops, reap),
     SLOT(process, yoke_process_ops, signal),
     SLOT(process, yoke_process_ops, lifeline),
     SLOT(process, yoke_process_ops, lifeline_arm),
+    SLOT(process, yoke_process_ops, lifeline_write),
+    SLOT(process, yoke_process_ops, lifeline_read),
     SLOT(process, yoke_process_ops, channel),
     SLOT(process, yoke_process_ops, channel_send),
     SLOT(process, yoke_process_ops, channel_recv),
     SLOT(process, yoke_process_ops, native_close),
+    SLOT(process, yoke_process_ops, claim_natives),
     SLOT(process, yoke_process_ops, native_duplicate),
     SLOT(process, yoke_process_ops, exit_now),
     SLOT(code, yoke_code_ops, locate),
     SLOT(code, yoke_code_ops, resolve),
+    SLOT(stream, yoke_stream_ops, pair),
+    SLOT(stream, yoke_stream_ops, open),
+    SLOT(stream, yoke_stream_ops, read),
+    SLOT(stream, yoke_stream_ops, write),
+    SLOT(stream, yoke_stream_ops, wait),
+    SLOT(stream, yoke_stream_ops, cancel),
+    SLOT(stream, yoke_stream_ops, interrupt),
+    SLOT(stream, yoke_stream_ops, close),
+    SLOT(stream, yoke_stream_ops, take),
+    SLOT(stream, yoke_stream_ops, native),
     SLOT(system, yoke_system_ops, now),
     SLOT(system, yoke_system_ops, cpu_count),
     SLOT(system, yoke_system_ops, cpu_count_all),
@@ -132,7 +145,7 @@ static const struct {
     {"life", offsetof(yoke_backend, life), sizeof(yoke_life_ops)},
     {"process", offsetof(yoke_backend, process), sizeof(yoke_process_ops)},
     {"code", offsetof(yoke_backend, code), sizeof(yoke_code_ops)},
-    {"stream", offsetof(yoke_backend, stream), sizeof(size_t)},
+    {"stream", offsetof(yoke_backend, stream), sizeof(yoke_stream_ops)},
     {"system", offsetof(yoke_backend, system), sizeof(yoke_system_ops)},
 };
 
@@ -158,6 +171,29 @@ static int check_groups(const yoke_backend *backend)
     return YOKE_OK;
 }
 
+/* Both or none. */
+static int check_pair(const yoke_backend *backend, const char *one, bool has_one, const char *other, bool has_other)
+{
+    if (has_one == has_other)
+        return YOKE_OK;
+    return yoke__fail(YOKE_EINVAL, "backend '%s' has only one of %s and %s", backend->name, one, other);
+}
+
+/* What a forkserver needs besides. */
+static int check_server(const yoke_backend *backend)
+{
+    const yoke_process_ops *ops = backend->process;
+    if (!(backend->capabilities & YOKE_CAP_FORKSERVER))
+        return YOKE_OK;
+    if (ops->fork && ops->reap_any && ops->server_begin && ops->server_clear && ops->server_end && ops->traits_get &&
+        ops->traits_set && ops->traits_check)
+        return YOKE_OK;
+    return yoke__fail(YOKE_EINVAL,
+                      "backend '%s' says that it has a forkserver, but lacks 'process.fork', 'reap_any', 'server_…' or "
+                      "'traits_…'",
+                      backend->name);
+}
+
 static int check_slots(const yoke_backend *backend)
 {
     for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
@@ -166,13 +202,14 @@ static int check_slots(const yoke_backend *backend)
         if (!function)
             return yoke__fail(YOKE_EINVAL, "backend '%s' lacks the function '%s'", backend->name, required[i].name);
     }
-    if (!backend->waiting->wait_word != !backend->waiting->wake_word)
-        return yoke__fail(YOKE_EINVAL, "backend '%s' has only one of waiting.wait_word and waiting.wake_word",
-                          backend->name);
+    YOKE_TRY(check_pair(backend, "waiting.wait_word", backend->waiting->wait_word != NULL, "waiting.wake_word",
+                        backend->waiting->wake_word != NULL));
+    YOKE_TRY(check_pair(backend, "memory.name_lock", backend->memory->name_lock != NULL, "memory.name_unlock",
+                        backend->memory->name_unlock != NULL));
     if ((backend->capabilities & YOKE_CAP_FORK) && !backend->process->fork)
         return yoke__fail(YOKE_EINVAL, "backend '%s' says that it can fork, but lacks the function 'process.fork'",
                           backend->name);
-    return YOKE_OK;
+    return check_server(backend);
 }
 
 static int check_table(const yoke_backend *backend)
@@ -285,10 +322,9 @@ static int settle_default(void)
     if (!yoke__a32_load_relaxed(&registry.chosen)) {
         if (wanted && *wanted)
             code = settle(wanted) < 0 ? yoke__fail_in(YOKE_ENOENT, "environment variable YOKE_BACKEND") : YOKE_OK;
-        else if (registry.count)
-            code = settle(registry.names[0]);
         else
-            code = yoke__fail(YOKE_ENOTSUP, "this library was built without any backend");
+            code = registry.count ? settle(registry.names[0])
+                                  : yoke__fail(YOKE_ENOTSUP, "this library was built without any backend");
     }
     guard_leave();
     return code;

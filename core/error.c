@@ -115,7 +115,7 @@ static int note(int code, int64_t native, int64_t pid, const char *object, const
     return code;
 }
 
-int yoke__fail(int code, const char *format, ...)
+int(yoke__fail)(int code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -124,7 +124,7 @@ int yoke__fail(int code, const char *format, ...)
     return code;
 }
 
-int yoke__fail_process(int code, int64_t pid, const char *format, ...)
+int(yoke__fail_process)(int code, int64_t pid, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -133,7 +133,7 @@ int yoke__fail_process(int code, int64_t pid, const char *format, ...)
     return code;
 }
 
-int yoke__fail_object(int code, const char *object, const char *format, ...)
+int(yoke__fail_object)(int code, const char *object, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -151,7 +151,7 @@ int yoke_backend_fail(int code, int64_t native, const char *format, ...)
     return code;
 }
 
-int yoke__fail_in(int code, const char *format, ...)
+int(yoke__fail_in)(int code, const char *format, ...)
 {
     const yoke_error *before = yoke_last_error();
     int64_t           native = before->native, pid = before->pid;

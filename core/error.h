@@ -13,6 +13,18 @@ int yoke__fail_in(int code, const char *format, ...) YOKE_FORMAT(2, 3);
 int yoke__fail_process(int code, int64_t pid, const char *format, ...) YOKE_FORMAT(3, 4);
 /* As yoke__fail, and notes the name of the object meant. */
 int yoke__fail_object(int code, const char *object, const char *format, ...) YOKE_FORMAT(3, 4);
+
+/* Says to the compiler and to analyzers what they can't see: a failure's code is negative, so out-parameters are only used
+ * where they were set. */
+static inline int yoke__negative(int code)
+{
+    return code < 0 ? code : YOKE_EIO;
+}
+#define yoke__fail(...)         yoke__negative(yoke__fail(__VA_ARGS__))
+#define yoke__fail_in(...)      yoke__negative(yoke__fail_in(__VA_ARGS__))
+#define yoke__fail_process(...) yoke__negative(yoke__fail_process(__VA_ARGS__))
+#define yoke__fail_object(...)  yoke__negative(yoke__fail_object(__VA_ARGS__))
+
 /* Forgets what was noted, in a new child. */
 void yoke__error_reset(void);
 

@@ -10,7 +10,12 @@
 typedef struct yoke__mutex {
     yoke__a32 word; /* 0 free, 1 held, 2 held and somebody sleeps */
 } yoke__mutex;
-#define YOKE__MUTEX_INIT {{0}}
+#define YOKE__MUTEX_INIT                                                                                               \
+    {                                                                                                                  \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
 
 void yoke__mutex_lock(yoke__mutex *mutex);
 void yoke__mutex_unlock(yoke__mutex *mutex);

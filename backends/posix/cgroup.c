@@ -72,7 +72,7 @@ static int smallest(const char *mount, const char *group, int (*quota)(const cha
 {
     char   path[960];
     size_t bottom = strlen(mount);
-    int    least  = 0;
+    int    least = 0;
 
     if (snprintf(path, sizeof path, "%s%s", mount, group) >= (int)sizeof path)
         return 0;
@@ -103,7 +103,7 @@ static int quota_of_line(const char *root, char *line)
 {
     char  mount[256];
     char *controllers = strchr(line, ':');
-    char *group       = controllers ? strchr(controllers + 1, ':') : NULL;
+    char *group = controllers ? strchr(controllers + 1, ':') : NULL;
     int   cpus;
 
     if (!group)

@@ -46,8 +46,8 @@ int yoke__posix_wait_readable(int fd, int64_t deadline, const char *what)
 {
     for (;;) {
         struct pollfd entry = {.fd = fd, .events = POLLIN};
-        int           left  = milliseconds_until(deadline);
-        int           rc    = yoke__sys.poll(&entry, 1, left);
+        int           left = milliseconds_until(deadline);
+        int           rc = yoke__sys.poll(&entry, 1, left);
 
         if (rc > 0)
             return YOKE_OK; /* an error or the end is found by the read */
@@ -123,12 +123,12 @@ static void attach_natives(struct msghdr *message, control *space, const yoke_na
     if (count == 0)
         return;
     memset(space, 0, sizeof *space);
-    message->msg_control    = space->space;
+    message->msg_control = space->space;
     message->msg_controllen = CMSG_SPACE(count * sizeof(int));
-    header                  = CMSG_FIRSTHDR(message);
-    header->cmsg_level      = SOL_SOCKET;
-    header->cmsg_type       = SCM_RIGHTS;
-    header->cmsg_len        = CMSG_LEN(count * sizeof(int));
+    header = CMSG_FIRSTHDR(message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
     for (size_t i = 0; i < count; i++) {
         int fd = (int)natives[i];
         memcpy(CMSG_DATA(header) + i * sizeof fd, &fd, sizeof fd);
@@ -158,9 +158,9 @@ static ssize_t send_some(int fd, const struct msghdr *message)
 static int send_rest(int fd, const uint8_t *at, size_t size)
 {
     while (size > 0) {
-        struct iovec  part    = {.iov_base = (void *)(uintptr_t)at, .iov_len = size};
+        struct iovec  part = {.iov_base = (void *)(uintptr_t)at, .iov_len = size};
         struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-        ssize_t       sent    = send_some(fd, &message);
+        ssize_t       sent = send_some(fd, &message);
 
         if (sent < 0)
             return send_failed(errno, size);
@@ -172,10 +172,10 @@ static int send_rest(int fd, const uint8_t *at, size_t size)
 
 int yoke__posix_channel_send(yoke_native end, const void *data, size_t size, const yoke_native *natives, size_t count)
 {
-    uint32_t      length   = (uint32_t)size;
+    uint32_t      length = (uint32_t)size;
     struct iovec  parts[2] = {{.iov_base = &length, .iov_len = sizeof length},
                               {.iov_base = (void *)(uintptr_t)data, .iov_len = size}};
-    struct msghdr message  = {.msg_iov = parts, .msg_iovlen = 2};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     control       space;
     bool          stream;
     ssize_t       sent;
@@ -186,7 +186,7 @@ int yoke__posix_channel_send(yoke_native end, const void *data, size_t size, con
                                  NATIVES_MAX, count);
     YOKE_TRY(is_stream((int)end, &stream));
     if (!stream) {
-        message.msg_iov    = &parts[1];
+        message.msg_iov = &parts[1];
         message.msg_iovlen = 1;
     }
     attach_natives(&message, &space, natives, count);
@@ -252,10 +252,8 @@ static int receive_part(int fd, arrival *out, void *data, size_t capacity, int64
 #endif
     do {
         YOKE_TRY(yoke__posix_wait_readable(fd, deadline, "waiting on a channel"));
-        message   = (struct msghdr){.msg_iov        = &part,
-                                    .msg_iovlen     = 1,
-                                    .msg_control    = space.space,
-                                    .msg_controllen = sizeof space.space};
+        message = (struct msghdr){
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.space, .msg_controllen = sizeof space.space};
         out->size = yoke__sys.recvmsg(fd, &message, flags);
     } while (out->size < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
     if (out->size < 0 && errno != ECONNRESET)
@@ -272,7 +270,7 @@ static int receive_part(int fd, arrival *out, void *data, size_t capacity, int64
 /* Until size bytes are there. A stream whose datagram is broken off can't be used again: that is its end too. */
 static int receive_exactly(int fd, void *data, size_t size, int64_t deadline)
 {
-    arrival  part;
+    arrival  part = {.size = 0};
     uint8_t *at = data;
 
     while (size > 0) {
@@ -318,7 +316,7 @@ static int receive(int fd, arrival *out, void *data, size_t capacity, int64_t de
     if (!stream)
         return receive_part(fd, out, data, capacity, deadline);
     out->count = 0;
-    rc         = receive_stream(fd, out, data, capacity, deadline);
+    rc = receive_stream(fd, out, data, capacity, deadline);
     if (rc < 0)
         drop_natives(out);
     return rc;
@@ -327,7 +325,7 @@ static int receive(int fd, arrival *out, void *data, size_t capacity, int64_t de
 int yoke__posix_channel_recv(yoke_native end, void *data, size_t capacity, size_t *size, yoke_native *natives,
                              size_t natives_capacity, size_t *count, int64_t timeout)
 {
-    arrival got;
+    arrival got = {.size = 0};
 
     YOKE_TRY(receive((int)end, &got, data, capacity, yoke__posix_deadline(timeout)));
     if (got.size == 0)
@@ -337,7 +335,7 @@ int yoke__posix_channel_recv(yoke_native end, void *data, size_t capacity, size_
         return yoke_backend_fail(YOKE_EMSGSIZE, 0, "a datagram exceeded %zu bytes or %zu descriptors", capacity,
                                  natives_capacity);
     }
-    *size  = (size_t)got.size;
+    *size = (size_t)got.size;
     *count = got.count;
     if (got.flags & MSG_CTRUNC) {
         drop_natives(&got);

@@ -16,14 +16,14 @@
 
 /* A loaded module, as far as it is needed here. */
 typedef struct module {
-    uintptr_t         base; /* what is added to the addresses in its file; 0 in a main program that is not PIE */
-    const char       *path; /* the dynamic linker's; "" for the main program */
-    const ElfW(Phdr) *segments;
-    unsigned          segment_count;
-    bool              main_program;
+    uintptr_t   base; /* what is added to the addresses in its file; 0 in a main program that is not PIE */
+    const char *path; /* the dynamic linker's; "" for the main program */
+    const ElfW(Phdr) * segments;
+    unsigned segment_count;
+    bool     main_program;
 } module;
 
-static bool segment_contains(const module *in, const ElfW(Phdr) *segment, uintptr_t address)
+static bool segment_contains(const module *in, const ElfW(Phdr) * segment, uintptr_t address)
 {
     return segment->p_type == PT_LOAD && (segment->p_flags & PF_X) != 0 &&
            address - (in->base + segment->p_vaddr) < segment->p_memsz;
@@ -50,11 +50,11 @@ static int search_step(struct dl_phdr_info *info, size_t size, void *user)
 {
     search *state = user;
     module  candidate = {
-         .base          = info->dlpi_addr,
-         .path          = info->dlpi_name ? info->dlpi_name : "",
-         .segments      = info->dlpi_phdr,
+         .base = info->dlpi_addr,
+         .path = info->dlpi_name ? info->dlpi_name : "",
+         .segments = info->dlpi_phdr,
          .segment_count = info->dlpi_phnum,
-         .main_program  = !state->seen_one,
+         .main_program = !state->seen_one,
     };
 
     (void)size;
@@ -62,7 +62,7 @@ static int search_step(struct dl_phdr_info *info, size_t size, void *user)
     if (!state->matches(&candidate, state->what))
         return 0;
     state->found = candidate;
-    state->ok    = true;
+    state->ok = true;
     return 1;
 }
 
@@ -110,7 +110,7 @@ static size_t build_id_in(const uint8_t *at, size_t size, uint8_t *out, size_t c
         size_t         whole;
 
         memcpy(&note, at, sizeof note);
-        name  = at + sizeof note;
+        name = at + sizeof note;
         whole = sizeof note + padded(note.n_namesz) + padded(note.n_descsz);
         if (whole > size)
             return 0;
@@ -185,7 +185,7 @@ static size_t build_of(const module *in, uint8_t *out, size_t capacity)
 
     for (unsigned i = 0; i < in->segment_count; i++) {
         const ElfW(Phdr) *segment = &in->segments[i];
-        size_t            size;
+        size_t size;
 
         if (segment->p_type != PT_NOTE)
             continue;
@@ -220,9 +220,9 @@ static int code_locate(yoke_code_place *out, void (*function)(void))
 
     if (!find_module(&in, holds_address, &address))
         return yoke_backend_fail(YOKE_ENOENT, 0, "the address %p lies in no module's code", (void *)address);
-    place.offset       = address - in.base;
+    place.offset = address - in.base;
     place.main_program = in.main_program;
-    place.build_size   = (uint8_t)build_of(&in, place.build, sizeof place.build);
+    place.build_size = (uint8_t)build_of(&in, place.build, sizeof place.build);
     if (!in.main_program)
         YOKE_TRY(note_path(&place, in.path));
     *out = place;
@@ -237,7 +237,8 @@ static int load(module *out, void **loaded, const char *path)
 
     if (!handle) {
         const char *reason = dlerror();
-        return yoke_backend_fail(YOKE_ENOENT, 0, "module \"%s\" can't be loaded: %s", path, reason ? reason : "no reason");
+        return yoke_backend_fail(YOKE_ENOENT, 0, "module \"%s\" can't be loaded: %s", path,
+                                 reason ? reason : "no reason");
     }
     if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || !find_module(out, is_same_object, map)) {
         dlclose(handle);
@@ -254,11 +255,15 @@ static int check(const module *in, const yoke_code_place *place)
     const char *what = place->main_program ? "this program" : place->module;
 
     if (place->build_size == 0 || place->build_size > sizeof build || size == 0)
-        return yoke_backend_fail(YOKE_EINVAL, 0, "it can't be verified that %s is the build that the function is from: "
-                                 "start it by its registered name", what);
+        return yoke_backend_fail(YOKE_EINVAL, 0,
+                                 "it can't be verified that %s is the build that the function is from: "
+                                 "start it by its registered name",
+                                 what);
     if (size != place->build_size || memcmp(build, place->build, size) != 0)
-        return yoke_backend_fail(YOKE_EINVAL, 0, "%s is not the build that the function is from: start it by its "
-                                 "registered name", what);
+        return yoke_backend_fail(YOKE_EINVAL, 0,
+                                 "%s is not the build that the function is from: start it by its "
+                                 "registered name",
+                                 what);
     if (!contains_code(in, in->base + (uintptr_t)place->offset))
         return yoke_backend_fail(YOKE_EINVAL, 0, "offset %#llx of %s is not code", (unsigned long long)place->offset,
                                  what);
@@ -289,6 +294,6 @@ static int code_resolve(void (**out)(void), const yoke_code_place *place)
 
 const yoke_code_ops yoke__posix_code = {
     .struct_size = sizeof(yoke_code_ops),
-    .locate      = code_locate,
-    .resolve     = code_resolve,
+    .locate = code_locate,
+    .resolve = code_resolve,
 };

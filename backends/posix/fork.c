@@ -21,25 +21,40 @@ int yoke__posix_fork(int64_t *pid)
 
 /* ---- environment ---- */
 
-/* One block: the list, then the strings. */
-static char **environment_copy(const char *const *environment)
+/* Environments stay for the life of the process: the C library takes over single strings of theirs. */
+typedef struct kept {
+    struct kept *next;
+    char        *list[]; /* NULL-ended; the strings follow */
+} kept;
+static kept *all_kept;
+
+static kept *environment_copy(const char *const *environment)
 {
     size_t count = 0, bytes = 0;
+    kept  *copy;
     char **list, *text;
 
     for (; environment[count]; count++)
         bytes += strlen(environment[count]) + 1;
-    list = malloc((count + 1) * sizeof *list + bytes);
-    if (!list)
+    copy = malloc(sizeof *copy + (count + 1) * sizeof *list + bytes);
+    if (!copy)
         return NULL;
+    list = copy->list;
     text = (char *)(list + count + 1);
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen(environment[i]) + 1;
-        list[i]     = memcpy(text, environment[i], size);
+        list[i] = memcpy(text, environment[i], size);
         text += size;
     }
     list[count] = NULL;
-    return list;
+    return copy;
+}
+
+static void environment_install(kept *copy)
+{
+    copy->next = all_kept;
+    all_kept = copy;
+    environ = copy->list;
 }
 
 /* ---- standard descriptors ---- */
@@ -101,14 +116,15 @@ static int change_directory(const char *path)
     if (!path || yoke__sys.chdir(path) == 0)
         return YOKE_OK;
     number = errno;
-    return yoke_backend_fail(yoke__posix_code_of(number), number, "the working directory \"%s\" can't be entered", path);
+    return yoke_backend_fail(yoke__posix_code_of(number), number, "the working directory \"%s\" can't be entered",
+                             path);
 }
 
 int yoke__posix_redirect(const yoke_native stdio[3], const char *working_directory, const char *const *environment)
 {
-    int    staged[3] = {-1, -1, -1};
-    char **copy      = NULL;
-    int    rc;
+    int   staged[3] = {-1, -1, -1};
+    kept *copy = NULL;
+    int   rc;
 
     if (environment && !(copy = environment_copy(environment)))
         return yoke_backend_fail(YOKE_ENOMEM, ENOMEM, "no memory for the environment");
@@ -123,6 +139,6 @@ int yoke__posix_redirect(const yoke_native stdio[3], const char *working_directo
     if (rc != YOKE_OK)
         free(copy);
     else if (copy)
-        environ = copy; /* stays for the life of the process, as environments do */
+        environment_install(copy);
     return rc;
 }

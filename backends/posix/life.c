@@ -56,7 +56,8 @@ static int read_stat(int64_t pid, uint64_t *start)
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
     if (read_text(path, text, sizeof text) < 0)
-        return errno == ENOENT || errno == ESRCH ? YOKE_ENOENT : yoke__posix_fail("reading the start time of a process");
+        return errno == ENOENT || errno == ESRCH ? YOKE_ENOENT
+                                                 : yoke__posix_fail("reading the start time of a process");
     if (!parse_start(text, start))
         return yoke_backend_fail(YOKE_EIO, 0, "%s is not as expected", path);
     return YOKE_OK;
@@ -77,8 +78,8 @@ static int ask_kind(int *kind)
     int           fd = yoke__sys.pidfd_open(getpid(), 0);
     if (fd < 0 && errno != ENOSYS && errno != EPERM)
         return yoke__posix_fail("asking how processes are told apart");
-    int rc = fd < 0 ? 0 : yoke__sys.fstatfs(fd, &system);
-    int number = errno;
+    int  rc = fd < 0 ? 0 : yoke__sys.fstatfs(fd, &system);
+    int  number = errno;
     bool numbered = fd >= 0 && rc == 0 && system.f_type == PIDFS;
     if (fd >= 0)
         yoke__sys.close(fd);
@@ -125,7 +126,7 @@ static int read_number(int64_t pid, uint64_t *start)
 /* YOKE_OK, YOKE_ENOENT if there is no such process (or /proc hides it), or another code with the error noted. */
 static int read_start(int64_t pid, uint64_t *start)
 {
-    int kind, code = identity_kind(&kind);
+    int kind = BY_START, code = identity_kind(&kind);
     if (code != YOKE_OK)
         return code;
     return kind == BY_NUMBER ? read_number(pid, start) : read_stat(pid, start);
@@ -167,7 +168,7 @@ static int ask_boot(uint64_t *out)
 static int ask_space(uint64_t *out)
 {
     struct stat space;
-    uint64_t    boot;
+    uint64_t    boot = 0;
     if (yoke__sys.stat("/proc/self/ns/pid", &space) != 0)
         return yoke__posix_fail("reading the pid namespace (is /proc mounted?)");
     int code = ask_boot(&boot);

@@ -75,7 +75,7 @@ static int check_read_end(int fd)
 int yoke__posix_lifeline_read(yoke_native end, void *data, size_t size, int64_t timeout)
 {
     int64_t  deadline = yoke__posix_deadline(timeout);
-    uint8_t *at       = data;
+    uint8_t *at = data;
 
     YOKE_TRY(check_read_end((int)end));
     while (size > 0) {
@@ -114,7 +114,7 @@ static int die_if_cut(int fd)
 
 int yoke__posix_lifeline_arm(yoke_native end)
 {
-    int fd    = (int)end;
+    int fd = (int)end;
     int flags = yoke__sys.fcntl(fd, F_GETFL, 0);
 
     if (flags < 0 || yoke__sys.fcntl(fd, F_SETSIG, SIGKILL) < 0 || yoke__sys.fcntl(fd, F_SETOWN, getpid()) < 0 ||

@@ -31,8 +31,8 @@ int  yoke__posix_server_begin(yoke_native *deaths);
 void yoke__posix_server_clear(yoke_native deaths);
 void yoke__posix_server_end(yoke_native deaths);
 int  yoke__posix_traits_get(void *out, size_t capacity, size_t *size);
-int  yoke__posix_traits_set(const void *traits, size_t size);
-int  yoke__posix_traits_check(const void *traits, size_t size);
+int  yoke__posix_traits_set(const void *bytes, size_t size);
+int  yoke__posix_traits_check(const void *bytes, size_t size);
 int  yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
 
 int  yoke__posix_lifeline_write(yoke_native end, const void *data, size_t size);

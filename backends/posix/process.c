@@ -35,7 +35,7 @@ static unsigned fill_standard(void)
 static int process_spawn(int64_t *pid, const yoke_launch *launch)
 {
     unsigned filled = fill_standard();
-    int      rc     = launch->traits ? yoke__posix_spawn_with_traits(pid, launch) : yoke__uv_spawn(pid, launch);
+    int      rc = launch->traits ? yoke__posix_spawn_with_traits(pid, launch) : yoke__uv_spawn(pid, launch);
 
     for (int fd = 0; fd < 3; fd++)
         if (filled >> fd & 1)
@@ -193,29 +193,29 @@ static void process_exit_now(int status)
 }
 
 const yoke_process_ops yoke__posix_process = {
-    .struct_size      = sizeof(yoke_process_ops),
-    .spawn            = process_spawn,
-    .fork             = yoke__posix_fork,
-    .redirect         = yoke__posix_redirect,
-    .environment      = process_environment,
-    .reap             = process_reap,
-    .reap_any         = process_reap_any,
-    .server_begin     = yoke__posix_server_begin,
-    .server_clear     = yoke__posix_server_clear,
-    .server_end       = yoke__posix_server_end,
-    .traits_get       = yoke__posix_traits_get,
-    .traits_set       = yoke__posix_traits_set,
-    .traits_check     = yoke__posix_traits_check,
-    .signal           = process_signal,
-    .lifeline         = yoke__posix_lifeline,
-    .lifeline_arm     = yoke__posix_lifeline_arm,
-    .lifeline_write   = yoke__posix_lifeline_write,
-    .lifeline_read    = yoke__posix_lifeline_read,
-    .channel          = yoke__posix_channel,
-    .channel_send     = yoke__posix_channel_send,
-    .channel_recv     = yoke__posix_channel_recv,
-    .native_close     = process_native_close,
-    .claim_natives    = yoke__posix_claim_natives,
+    .struct_size = sizeof(yoke_process_ops),
+    .spawn = process_spawn,
+    .fork = yoke__posix_fork,
+    .redirect = yoke__posix_redirect,
+    .environment = process_environment,
+    .reap = process_reap,
+    .reap_any = process_reap_any,
+    .server_begin = yoke__posix_server_begin,
+    .server_clear = yoke__posix_server_clear,
+    .server_end = yoke__posix_server_end,
+    .traits_get = yoke__posix_traits_get,
+    .traits_set = yoke__posix_traits_set,
+    .traits_check = yoke__posix_traits_check,
+    .signal = process_signal,
+    .lifeline = yoke__posix_lifeline,
+    .lifeline_arm = yoke__posix_lifeline_arm,
+    .lifeline_write = yoke__posix_lifeline_write,
+    .lifeline_read = yoke__posix_lifeline_read,
+    .channel = yoke__posix_channel,
+    .channel_send = yoke__posix_channel_send,
+    .channel_recv = yoke__posix_channel_recv,
+    .native_close = process_native_close,
+    .claim_natives = yoke__posix_claim_natives,
     .native_duplicate = process_native_duplicate,
-    .exit_now         = process_exit_now,
+    .exit_now = process_exit_now,
 };

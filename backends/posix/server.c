@@ -29,7 +29,7 @@ static int set_nonblocking(int fd)
 
 static int set_signals(void (*on_child)(int), void (*on_interrupt)(int))
 {
-    struct sigaction child     = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
+    struct sigaction child = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
     struct sigaction interrupt = {.sa_handler = on_interrupt};
 
     sigemptyset(&child.sa_mask);

@@ -21,9 +21,9 @@ static long futex(const uint32_t *word, int operation, uint32_t value, const str
 }
 
 /* By number: C libraries older than the kernel have no wrapper. The kernel answers ENOSYS if it is older still. */
-#define pidfd_open(pid, flags)            (int)syscall(434, pid, flags)
-#define pidfd_send_signal(pidfd, number)  (int)syscall(424, pidfd, number, NULL, 0)
-#define close_range(first, last, flags)   (int)syscall(436, first, last, flags)
+#define pidfd_open(pid, flags)           (int)syscall(434, pid, flags)
+#define pidfd_send_signal(pidfd, number) (int)syscall(424, pidfd, number, NULL, 0)
+#define close_range(first, last, flags)  (int)syscall(436, first, last, flags)
 #endif
 
 #ifdef __GLIBC__ /* names its resources by an enum */
@@ -31,9 +31,9 @@ static long futex(const uint32_t *word, int operation, uint32_t value, const str
 #else
 #define RESOURCE(resource) (resource)
 #endif
-#define getrlimit(resource, out)          (getrlimit)(RESOURCE(resource), out)
-#define setrlimit(resource, limit)        (setrlimit)(RESOURCE(resource), limit)
-#define prlimit(pid, resource, limit)     (prlimit)(pid, RESOURCE(resource), limit, NULL)
+#define getrlimit(resource, out)      (getrlimit)(RESOURCE(resource), out)
+#define setrlimit(resource, limit)    (setrlimit)(RESOURCE(resource), limit)
+#define prlimit(pid, resource, limit) (prlimit)(pid, RESOURCE(resource), limit, NULL)
 
 #define YOKE__SYS_DEFAULT(result, name, parameters, arguments, failure)                                                \
     static result call_##name parameters                                                                               \
@@ -45,8 +45,7 @@ YOKE__SYS_RELEASING_CALLS(YOKE__SYS_DEFAULT)
 
 yoke__sys_table yoke__sys = {
 #define YOKE__SYS_INITIAL(result, name, parameters, arguments, failure) .name = call_##name,
-    YOKE__SYS_CALLS(YOKE__SYS_INITIAL) YOKE__SYS_RELEASING_CALLS(YOKE__SYS_INITIAL)
-};
+    YOKE__SYS_CALLS(YOKE__SYS_INITIAL) YOKE__SYS_RELEASING_CALLS(YOKE__SYS_INITIAL)};
 
 int yoke__posix_code_of(int number)
 {
@@ -60,7 +59,7 @@ int yoke__posix_code_of(int number)
     case ENFILE:
     case ENOBUFS:
     case ETOOMANYREFS: /* too many descriptors on their way through sockets */
-    case EAGAIN: /* fork: too many processes. Calls that mean "not now" look at errno themselves. */
+    case EAGAIN:       /* fork: too many processes. Calls that mean "not now" look at errno themselves. */
         return YOKE_ENOMEM;
     case EEXIST:
     case EADDRINUSE:
@@ -97,7 +96,7 @@ int yoke__posix_code_of(int number)
     }
 }
 
-int yoke__posix_fail_number(int number, const char *what)
+int(yoke__posix_fail_number)(int number, const char *what)
 {
     char text[128] = "";
 
@@ -109,7 +108,7 @@ int yoke__posix_fail_number(int number, const char *what)
     return yoke_backend_fail(yoke__posix_code_of(number), number, "%s: %s", what, sentence);
 }
 
-int yoke__posix_fail(const char *what)
+int(yoke__posix_fail)(const char *what)
 {
     return yoke__posix_fail_number(errno, what);
 }

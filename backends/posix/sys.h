@@ -10,6 +10,10 @@
 #ifndef YOKE_BACKENDS_POSIX_SYS_H
 #define YOKE_BACKENDS_POSIX_SYS_H
 
+#include "../../core/error.h"
+
+#include <yoke/backend.h>
+
 #include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
@@ -78,7 +82,7 @@
     /* processes, threads and signals */                                                                               \
     X(pid_t, fork, (void), (), -1)                                                                                     \
     X(pid_t, waitpid, (pid_t pid, int *status, int flags), (pid, status, flags), -1)                                   \
-    X(int, waitid, (idtype_t type, id_t id, siginfo_t *out, int flags), (type, id, out, flags), -1)                    \
+    X(int, waitid, (idtype_t type, id_t id, siginfo_t * out, int flags), (type, id, out, flags), -1)                   \
     X(int, kill, (pid_t pid, int number), (pid, number), -1)                                                           \
     X(int, sigaction, (int number, const struct sigaction *action, struct sigaction *old), (number, action, old), -1)  \
     X(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old), error)                     \
@@ -109,7 +113,7 @@
     X(int, fstatfs, (int fd, struct statfs *out), (fd, out), -1)                                                       \
     X(int, pidfd_send_signal, (int pidfd, int number), (pidfd, number), -1)                                            \
     X(ssize_t, getrandom, (void *out, size_t size, unsigned flags), (out, size, flags), -1)                            \
-    X(int, sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *set), (pid, size, set), -1)                          \
+    X(int, sched_getaffinity, (pid_t pid, size_t size, cpu_set_t * set), (pid, size, set), -1)                         \
     X(int, sched_setaffinity, (pid_t pid, size_t size, const cpu_set_t *set), (pid, size, set), -1)                    \
     X(int, prlimit, (pid_t pid, int resource, const struct rlimit *limit), (pid, resource, limit), -1)                 \
     X(int, close_range, (unsigned first, unsigned last, unsigned flags), (first, last, flags), -1)
@@ -139,5 +143,10 @@ int yoke__posix_code_of(int number);
 /* Notes errno and "what: the system's sentence"; returns its code. */
 int yoke__posix_fail(const char *what);
 int yoke__posix_fail_number(int number, const char *what);
+
+/* As in core/error.h: the compiler may know that these are negative. */
+#define yoke__posix_fail(what)                yoke__negative(yoke__posix_fail(what))
+#define yoke__posix_fail_number(number, what) yoke__negative(yoke__posix_fail_number(number, what))
+#define yoke_backend_fail(...)                yoke__negative(yoke_backend_fail(__VA_ARGS__))
 
 #endif

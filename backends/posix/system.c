@@ -32,12 +32,12 @@ static int affinity_count(void)
     /* The kernel refuses a set smaller than its own; machines with more than 8192 CPUs are left to the other count. */
     for (size_t cpus = 1024; cpus <= 8192; cpus *= 2) {
         size_t     size = CPU_ALLOC_SIZE(cpus);
-        cpu_set_t *set  = CPU_ALLOC(cpus);
+        cpu_set_t *set = CPU_ALLOC(cpus);
         int        rc, count;
 
         if (!set)
             return 0;
-        rc    = yoke__sys.sched_getaffinity(0, size, set);
+        rc = yoke__sys.sched_getaffinity(0, size, set);
         count = rc == 0 ? CPU_COUNT_S(size, set) : 0;
         CPU_FREE(set);
         if (rc == 0 || errno != EINVAL)
@@ -142,13 +142,13 @@ static uint64_t system_thread_id(void)
 }
 
 const yoke_system_ops yoke__posix_system = {
-    .struct_size   = sizeof(yoke_system_ops),
-    .now           = system_now,
-    .cpu_count     = system_cpu_count,
+    .struct_size = sizeof(yoke_system_ops),
+    .now = system_now,
+    .cpu_count = system_cpu_count,
     .cpu_count_all = system_cpu_count_all,
-    .random        = system_random,
-    .page_size     = system_page_size,
-    .yield         = system_yield,
-    .at_fork       = system_at_fork,
-    .thread_id     = system_thread_id,
+    .random = system_random,
+    .page_size = system_page_size,
+    .yield = system_yield,
+    .at_fork = system_at_fork,
+    .thread_id = system_thread_id,
 };

@@ -44,7 +44,7 @@ _Static_assert(sizeof(traits) <= YOKE_TRAITS_SIZE, "fits what callers offer");
 static mode_t current_mask(void)
 {
     char    text[1024] = "";
-    int     fd         = yoke__sys.open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+    int     fd = yoke__sys.open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
     mode_t  mask;
     char   *line;
     ssize_t got;
@@ -53,7 +53,7 @@ static mode_t current_mask(void)
         got = yoke__sys.read(fd, text, sizeof text - 1);
         yoke__sys.close(fd);
         text[got > 0 ? got : 0] = '\0';
-        line                    = strstr(text, "\nUmask:");
+        line = strstr(text, "\nUmask:");
         if (line)
             return (mode_t)strtoul(line + strlen("\nUmask:"), NULL, 8) & 0777;
     }
@@ -102,12 +102,15 @@ static void get_affinity(traits *out)
 {
     cpu_set_t *set = (cpu_set_t *)(void *)out->affinity;
 
+    memset(out->affinity, 0, sizeof out->affinity);
     out->affinity_size = yoke__sys.sched_getaffinity(0, AFFINITY_BYTES, set) == 0 ? AFFINITY_BYTES : 0;
 }
 
 static int set_affinity(const traits *wanted, const traits *now)
 {
-    if (wanted->affinity_size == 0 || memcmp(wanted->affinity, now->affinity, AFFINITY_BYTES) == 0)
+    bool same = now->affinity_size > 0 && memcmp(wanted->affinity, now->affinity, AFFINITY_BYTES) == 0;
+
+    if (wanted->affinity_size == 0 || same)
         return YOKE_OK;
     if (yoke__sys.sched_setaffinity(0, AFFINITY_BYTES, (const cpu_set_t *)(const void *)wanted->affinity) != 0)
         return yoke__posix_fail("setting the CPU affinity");
@@ -139,13 +142,13 @@ static int get_all(traits *out)
     int number;
 
     memset(out, 0, sizeof *out);
-    out->magic           = TRAITS_MAGIC;
-    out->user            = getuid();
-    out->effective_user  = geteuid();
-    out->group           = getgid();
+    out->magic = TRAITS_MAGIC;
+    out->user = getuid();
+    out->effective_user = geteuid();
+    out->group = getgid();
     out->effective_group = getegid();
-    out->mask            = current_mask();
-    number               = yoke__sys.pthread_sigmask(SIG_SETMASK, NULL, &out->signals);
+    out->mask = current_mask();
+    number = yoke__sys.pthread_sigmask(SIG_SETMASK, NULL, &out->signals);
     if (number != 0)
         return yoke__posix_fail_number(number, "asking for the signal mask");
     get_limits(out);

@@ -16,7 +16,7 @@ void yoke__posix_bell_remove(const yoke_bell_name *name);
 /* -- bell_fifo.c */
 int  yoke__posix_fifo_open(yoke_native *out, const yoke_bell_name *name);
 int  yoke__posix_fifo_ring(const yoke_bell_name *name);
-void yoke__posix_fifo_close(yoke_native bell, const yoke_bell_name *name);
+void yoke__posix_fifo_close(yoke_native native, const yoke_bell_name *name);
 void yoke__posix_fifo_remove(const yoke_bell_name *name);
 
 /* -- wait_table.c: wait_local and wake_local by mutexes and condition variables; only with YOKE_LOCAL_WAIT=table where

@@ -6,6 +6,7 @@
 
 static yoke__mutex    registry = YOKE__MUTEX_INIT; /* guards private_loop, generation and the loops' stream counts */
 static yoke__uv_loop *private_loop;
+static yoke__uv_loop *forgotten;      /* kept for those who look for lost memory */
 static uint32_t       generation = 1; /* of forks since the first process of the family */
 
 /* ---- fork ---- */
@@ -23,6 +24,10 @@ static void after_fork_in_parent(void)
 /* The loop's descriptors are shared with the parent, so it is neither run nor closed here: it is forgotten. */
 static void after_fork_in_child(void)
 {
+    if (private_loop != NULL) {
+        private_loop->forgotten = forgotten;
+        forgotten = private_loop;
+    }
     private_loop = NULL;
     generation++;
     registry = (yoke__mutex)YOKE__MUTEX_INIT;
@@ -45,11 +50,22 @@ static void loop_close(yoke__uv_loop *loop)
     (void)uv_loop_close(&loop->uv);
 }
 
+/* The null device that libuv opens for each loop's first stream is to be opened now, while low numbers are held. */
+static void open_reserve(yoke__uv_loop *loop)
+{
+    uv_pipe_t pipe;
+    if (uv_pipe_init(&loop->uv, &pipe, 0) < 0)
+        return;
+    uv_close((uv_handle_t *)&pipe, NULL);
+    (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
 static int loop_open(yoke__uv_loop *loop)
 {
     int status = uv_loop_init(&loop->uv);
     if (status < 0)
         return yoke_backend_fail(yoke__uv_code(status), status, "no event loop: %s", uv_strerror(status));
+    open_reserve(loop);
     (void)uv_timer_init(&loop->uv, &loop->deadline);
     status = uv_async_init(&loop->uv, &loop->wake, on_wake);
     if (status < 0) {
@@ -62,29 +78,6 @@ static int loop_open(yoke__uv_loop *loop)
     return YOKE_OK;
 }
 
-/* libuv makes a pipe of its own before its first loop, and calls abort() if it can't; and 1.44 loses a descriptor if it
- * can't make all of a loop. So as many descriptors as a loop and that pipe need are tried first. */
-#define READY_PIPES 3
-
-int yoke__uv_ready(void)
-{
-    uv_file ends[READY_PIPES][2];
-    uv_fs_t request;
-    int     made = 0, status = 0;
-
-    while (made < READY_PIPES && (status = uv_pipe(ends[made], 0, 0)) == 0)
-        made++;
-    while (made-- > 0) {
-        for (int i = 0; i < 2; i++) {
-            (void)uv_fs_close(NULL, &request, ends[made][i], NULL);
-            uv_fs_req_cleanup(&request);
-        }
-    }
-    if (status < 0)
-        return yoke_backend_fail(yoke__uv_code(status), status, "no event loop: %s", uv_strerror(status));
-    return YOKE_OK;
-}
-
 /* Registry locked. */
 static int loop_create(yoke__uv_loop **out)
 {
@@ -92,7 +85,10 @@ static int loop_create(yoke__uv_loop **out)
     yoke__uv_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return yoke_backend_fail(YOKE_ENOMEM, 0, "no memory for an event loop");
+    yoke__uv_low low;
+    yoke__uv_low_hold(&low);
     int rc = loop_open(loop);
+    yoke__uv_low_release(&low);
     if (rc < 0) {
         free(loop);
         return rc;

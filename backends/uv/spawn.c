@@ -10,9 +10,9 @@
  * Descriptors that the host has opened without close-on-exec get through to the child; the child closes them as it
  * starts (claim_natives).
  */
+#include "../../core/local.h"
 #include "child_signal.h"
 #include "uv.h"
-#include "../../core/local.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
 
 /* ---- one start at a time, and no fork by another thread meanwhile ---- */
 
-static yoke__mutex spawning   = YOKE__MUTEX_INIT;
+static yoke__mutex spawning = YOKE__MUTEX_INIT;
 static uv_once_t   hooks_once = UV_ONCE_INIT;
 
 static void before_fork(void)
@@ -69,7 +69,7 @@ static int code_of(int status)
 static bool is_directory(uv_loop_t *loop, const char *path)
 {
     uv_fs_t request;
-    int     rc   = uv_fs_stat(loop, &request, path, NULL);
+    int     rc = uv_fs_stat(loop, &request, path, NULL);
     bool    there = rc == 0 && (request.statbuf.st_mode & UINT64_C(0170000)) == UINT64_C(0040000);
 
     uv_fs_req_cleanup(&request);
@@ -82,8 +82,8 @@ static int spawn_failed(uv_loop_t *loop, int status, const char *program, const 
 
     if (directory && (status == UV_ENOENT || status == UV_ENOTDIR || status == UV_EACCES) &&
         !is_directory(loop, directory))
-        return yoke_backend_fail(code_of(status), status, "\"%s\" can't be started in the directory \"%s\": %s", program,
-                                 directory, uv_strerror(status));
+        return yoke_backend_fail(code_of(status), status, "\"%s\" can't be started in the directory \"%s\": %s",
+                                 program, directory, uv_strerror(status));
     if (status == UV_EMFILE || status == UV_ENFILE)
         return yoke_backend_fail(YOKE_ENOMEM, status, "no descriptors left to start \"%s\"", program);
     if (status == UV_EAGAIN)
@@ -99,7 +99,7 @@ static void describe_stdio(uv_stdio_container_t *out, yoke_native target, int nu
         out->flags = UV_IGNORE; /* libuv opens the null device for the first three */
         return;
     }
-    out->flags   = UV_INHERIT_FD;
+    out->flags = UV_INHERIT_FD;
     out->data.fd = target == YOKE_STDIO_INHERIT ? number : (int)target;
     if (target == YOKE_STDIO_INHERIT && uv_guess_handle(number) == UV_UNKNOWN_HANDLE)
         out->flags = UV_IGNORE; /* this process has closed its own */
@@ -114,25 +114,51 @@ static uv_stdio_container_t *describe_natives(const yoke_launch *launch)
     for (int i = 0; i < 3; i++)
         describe_stdio(&list[i], launch->stdio[i], i);
     for (size_t i = 0; i < launch->inherit_count; i++) {
-        list[3 + i].flags   = UV_INHERIT_FD;
+        list[3 + i].flags = UV_INHERIT_FD;
         list[3 + i].data.fd = (int)launch->inherit[i];
     }
     return list;
 }
 
-/* The running executable, even if its file was replaced or removed. */
+#ifdef __linux__
+/* The file behind path; false if there is none. */
+static bool file_of(uint64_t identity[2], const char *path)
+{
+    uv_fs_t request;
+    int     rc = uv_fs_stat(NULL, &request, path, NULL);
+
+    identity[0] = request.statbuf.st_dev;
+    identity[1] = request.statbuf.st_ino;
+    uv_fs_req_cleanup(&request);
+    return rc == 0;
+}
+
+/* The running executable, even if its file was replaced or removed: that is what the link stands for. Where this process
+ * runs inside another program (valgrind, emulators), the link is that program's, but what is read from it is ours. */
 static int own_program(char *out, size_t size)
 {
-#ifdef __linux__
-    (void)size;
-    memcpy(out, "/proc/self/exe", sizeof "/proc/self/exe");
+    static const char link[] = "/proc/self/exe";
+    static const char deleted[] = " (deleted)";
+    uint64_t          by_link[2], by_name[2];
+    int               rc = uv_exepath(out, &size);
+    size_t            length = rc == 0 ? strlen(out) : 0;
+    bool              gone = length >= sizeof deleted && strcmp(out + length - (sizeof deleted - 1), deleted) == 0;
+
+    if (rc == 0 && !gone && file_of(by_name, out) && file_of(by_link, link) &&
+        (by_name[0] != by_link[0] || by_name[1] != by_link[1]))
+        return YOKE_OK;
+    memcpy(out, link, sizeof link);
     return YOKE_OK;
+}
 #else
+static int own_program(char *out, size_t size)
+{
     int rc = uv_exepath(out, &size);
 
-    return rc == 0 ? YOKE_OK : yoke_backend_fail(code_of(rc), rc, "this executable can't be found: %s", uv_strerror(rc));
-#endif
+    return rc == 0 ? YOKE_OK
+                   : yoke_backend_fail(code_of(rc), rc, "this executable can't be found: %s", uv_strerror(rc));
 }
+#endif
 
 /* libuv takes char ** and changes nothing. */
 static char **borrowed(const char *const *list)
@@ -154,13 +180,13 @@ static int spawn_on(uv_loop_t *loop, uv_process_t *process, const char *program,
                     const yoke_launch *launch)
 {
     uv_process_options_t options = {
-        .file        = program,
-        .args        = borrowed(launch->arguments),
-        .env         = borrowed(launch->environment),
-        .cwd         = launch->working_directory,
-        .flags       = UV_PROCESS_WINDOWS_HIDE,
+        .file = program,
+        .args = borrowed(launch->arguments),
+        .env = borrowed(launch->environment),
+        .cwd = launch->working_directory,
+        .flags = UV_PROCESS_WINDOWS_HIDE,
         .stdio_count = (int)(3 + launch->inherit_count),
-        .stdio       = natives,
+        .stdio = natives,
     };
     int status = uv_spawn(loop, process, &options);
 
@@ -176,15 +202,20 @@ static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t 
     int          rc;
 
     YOKE_TRY(yoke__uv_ready());
+    yoke__uv_low low;
+    yoke__uv_low_hold(&low);
     rc = uv_loop_init(&loop);
-    if (rc != 0)
+    if (rc != 0) {
+        yoke__uv_low_release(&low);
         return yoke_backend_fail(code_of(rc), rc, "\"%s\" can't be started, for want of a loop: %s", program,
                                  uv_strerror(rc));
+    }
     yoke__child_signal_begin();
-    rc      = spawn_on(&loop, &process, program, natives, launch);
+    rc = spawn_on(&loop, &process, program, natives, launch);
     started = rc == YOKE_OK ? process.pid : 0;
     close_loop(&loop);
     yoke__child_signal_end(started);
+    yoke__uv_low_release(&low);
     if (rc == YOKE_OK)
         *pid = started;
     return rc;
@@ -207,7 +238,7 @@ int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch)
     uv_once(&hooks_once, add_hooks);
     yoke__mutex_lock(&spawning);
     yoke__spawning = true;
-    rc             = spawn_locked(pid, program, natives, launch);
+    rc = spawn_locked(pid, program, natives, launch);
     yoke__spawning = false;
     yoke__mutex_unlock(&spawning);
     free(natives);

@@ -33,17 +33,18 @@ typedef struct yoke__uv_follower {
 } yoke__uv_follower;
 
 typedef struct yoke__uv_loop {
-    uv_loop_t            uv;
-    uv_async_t           wake;     /* something is queued */
-    uv_timer_t           deadline; /* of the leader's own wait */
-    uint64_t             turn;     /* counts runs of the loop; the leader's */
-    yoke__a32            lead;     /* 1 while a thread runs or touches the loop */
-    yoke__a32            count; /* of queued requests and followers together: what a resigning leader has to look at */
-    yoke__mutex          mutex; /* guards what follows, and `state` and `waiter` of requests that have a follower */
-    yoke_stream_request *queued, **queued_end;
-    yoke__uv_follower   *followers;
-    uint32_t             streams; /* bound to this loop; under the mutex of loop.c */
-    yoke_stream         *full;    /* the stream that took no more, to be tried again; the leader's */
+    uv_loop_t             uv;
+    uv_async_t            wake;     /* something is queued */
+    uv_timer_t            deadline; /* of the leader's own wait */
+    uint64_t              turn;     /* counts runs of the loop; the leader's */
+    yoke__a32             lead;     /* 1 while a thread runs or touches the loop */
+    yoke__a32             count; /* of queued requests and followers together: what a resigning leader has to look at */
+    yoke__mutex           mutex; /* guards what follows, and `state` and `waiter` of requests that have a follower */
+    yoke_stream_request  *queued, **queued_end;
+    yoke__uv_follower    *followers;
+    uint32_t              streams;   /* bound to this loop; under the mutex of loop.c */
+    yoke_stream          *full;      /* the stream that took no more, to be tried again; the leader's */
+    struct yoke__uv_loop *forgotten; /* by an earlier fork; loop.c */
 } yoke__uv_loop;
 
 #define YOKE__UV_STOP     1u /* what somebody waits for and has not begun */
@@ -88,10 +89,20 @@ void yoke__uv_forget(yoke_stream *stream);
 int yoke__uv_bind(yoke_stream *stream);
 /* Unbinds a stream whose handle is closed; the last one takes the loop with it. By a thread that doesn't lead. */
 void yoke__uv_unbind(yoke_stream *stream);
-/* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
-int yoke__uv_ready(void);
 /* Code of error.h for a libuv status. */
 int yoke__uv_code(int64_t status);
+
+/* ---- loop_ready.c ---- */
+
+/* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
+int yoke__uv_ready(void);
+/* Keeps descriptors 0 to 2 from becoming libuv's own while it makes some. */
+typedef struct yoke__uv_low {
+    uv_file files[3];
+    int     count;
+} yoke__uv_low;
+void yoke__uv_low_hold(yoke__uv_low *low);
+void yoke__uv_low_release(yoke__uv_low *low);
 
 /* ---- lead.c ---- */
 

@@ -45,7 +45,9 @@ static void after_fork_in_child(void)
             conn->receive_broken = YOKE_EBROKEN;
         if ((!moving && yoke__a32_load_relaxed(&conn->sending.word) != 0) || conn->rest != NULL)
             conn->send_broken = YOKE_EBROKEN;
-        conn->rest = NULL; /* the parent's; its memory is linked in a loop that this process has forgotten */
+        if (conn->rest != NULL)
+            conn->stale = conn->rest; /* the parent's to finish */
+        conn->rest = NULL;
         conn->receiving = conn->sending = (yoke__turn){{0}};
         conn->guard = (yoke__mutex)YOKE__MUTEX_INIT;
     }
@@ -281,6 +283,7 @@ static void destroy(yoke__conn *conn)
         free(conn->buffer);
     yoke_message_free(conn->partial);
     free(conn->rest);
+    free(conn->stale);
     free(conn);
 }
 

@@ -64,7 +64,8 @@ typedef struct yoke__conn {
 
     yoke__turn       sending; /* guards the following */
     int              send_broken;
-    yoke__conn_rest *rest; /* or NULL */
+    yoke__conn_rest *rest;  /* or NULL */
+    yoke__conn_rest *stale; /* the rest that a fork left in the child's memory, or NULL */
 } yoke__conn;
 
 /* ---- conn.c ---- */
@@ -131,7 +132,7 @@ typedef struct yoke__conn_move {
 
 /* YOKE_EINVAL (handle), YOKE_EMOVED, YOKE_EBUSY (another thread is using it, or a message it is sending makes no
  * progress), YOKE_EBROKEN (half a message was sent and the rest can't be), YOKE_ENOMEM. */
-int  yoke__conn_move_prepare(yoke__conn_move *move, yoke_conn *conn);
+int  yoke__conn_move_prepare(yoke__conn_move *move, yoke_conn *handle);
 void yoke__conn_move_commit(yoke__conn_move *move);
 void yoke__conn_move_abort(yoke__conn_move *move);
 

@@ -121,7 +121,7 @@ void yoke__conn_move_abort(yoke__conn_move *move)
 
 int yoke__conn_detach(yoke_conn *conn, yoke_native *native, void **unread, size_t *unread_size, uint32_t *flags)
 {
-    yoke__conn_move move;
+    yoke__conn_move move = {.native = YOKE_NO_NATIVE};
     YOKE_TRY(yoke__conn_move_prepare(&move, conn));
     int rc = yoke__backend()->process->native_duplicate(native, move.native);
     if (rc < 0) {

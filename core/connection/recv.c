@@ -75,7 +75,7 @@ static void buffer_release(yoke__conn *conn)
 /* Reads into the buffer, which has room unless a whole frame is in there. */
 static int fill(yoke__conn *conn, yoke__deadline deadline)
 {
-    size_t size;
+    size_t size = 0;
     if (conn->buffer == NULL) {
         conn->buffer = yoke__conn_buffer_take();
         if (conn->buffer == NULL)

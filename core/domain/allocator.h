@@ -17,21 +17,21 @@ void *yoke__alloc(yoke_domain *domain, uint64_t size, yoke__id intended);
 /* The same, zeroed. */
 void *yoke__alloc_zero(yoke_domain *domain, uint64_t size, yoke__id intended);
 /* One store: the block is the object's from now on / this process's again. */
-void yoke__alloc_give(yoke_domain *domain, void *block, yoke__id object);
-void yoke__alloc_take(yoke_domain *domain, void *block);
+void yoke__alloc_give(yoke_domain *domain, void *payload, yoke__id object);
+void yoke__alloc_take(yoke_domain *domain, void *payload);
 /* As take, and in the same store marks the block as held (the state word's fourth kind): what a consumer has taken but
  * not consumed. links() is told. */
-void yoke__alloc_hold(yoke_domain *domain, void *block);
+void yoke__alloc_hold(yoke_domain *domain, void *payload);
 /* NULL is fine. What is not a block in use (freed already) is left alone, and noted as YOKE_EINVAL. */
-void yoke__free(yoke_domain *domain, void *block);
+void yoke__free(yoke_domain *domain, void *payload);
 /* Usable bytes; 0 if that is not a block in use. Safe for any offset-derived pointer inside the domain. */
-uint64_t yoke__alloc_size(yoke_domain *domain, const void *block);
+uint64_t yoke__alloc_size(yoke_domain *domain, const void *payload);
 
 /* Registry lock held: frees what dead owned, block by block, asking links() of each block's intended object (true: it
  * is linked, so it goes to that object). May be repeated. The block goes to the object by a CAS from the dead owner's
  * state word: once links() has answered true, a living participant may take and even free the block. */
 typedef bool yoke__links_fn(yoke_domain *domain, yoke__id object, void *block, bool held);
-void yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links);
+void         yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links);
 /* Registry lock held: frees every block of an object that went away. */
 void yoke__alloc_free_object(yoke_domain *domain, yoke__id object);
 

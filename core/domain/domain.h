@@ -9,14 +9,14 @@
 
 /* First member of every handle (handle.h): a domain is a handle too, so that a wrong one is told apart. */
 struct yoke_domain {
-    uint32_t             magic;   /* YOKE__HANDLE_MAGIC | YOKE__KIND_DOMAIN while open */
-    uint32_t             opens;   /* how often this process opened it; under the process lock */
+    uint32_t             magic; /* YOKE__HANDLE_MAGIC | YOKE__KIND_DOMAIN while open */
+    uint32_t             opens; /* how often this process opened it; under the process lock */
     yoke_memory          memory;
-    yoke__domain_layout *layout;  /* == memory.base */
-    yoke__a32            token;   /* this process's; 0 until claimed, and again in a forked child */
+    yoke__domain_layout *layout; /* == memory.base */
+    yoke__a32            token;  /* this process's; 0 until claimed, and again in a forked child */
     bool                 named;
     char                 name[YOKE__NAME_SIZE]; /* "" if private */
-    yoke_domain         *next;    /* all domains of this process, for the fork hooks */
+    yoke_domain         *next;                  /* all domains of this process, for the fork hooks */
 };
 
 /* Makes the private domain of this process family on first use. */
@@ -38,7 +38,7 @@ int yoke__domain_back(yoke_domain *domain, uint64_t from, uint64_t to);
 void yoke__domains_leave(void);
 
 /* This process's token; claims a slot if it has none yet (a forked child). 0: no slot could be had, error noted. */
-yoke__token yoke__domain_join(yoke_domain *domain);
+yoke__token               yoke__domain_join(yoke_domain *domain);
 static inline yoke__token yoke__domain_token(yoke_domain *domain)
 {
     yoke__token token = yoke__a32_load_relaxed(&domain->token);

@@ -63,7 +63,7 @@ static int settle(request *out, const char *name, const yoke_domain_options *opt
 /* Does anybody live in it? Slots are judged as they are; nothing is written. */
 static bool is_alive(yoke_domain *domain)
 {
-    for (uint32_t i = 0; i < YOKE__PARTICIPANTS; i++) {
+    for (uint32_t i = 0, bound = yoke__slot_bound(domain); i < bound; i++) {
         uint64_t         word = yoke__a64_load_acquire(&domain->layout->participants[i].word);
         yoke__slot_state state = yoke__slot_state_of(word);
         if ((state == YOKE__SLOT_JOINING || state == YOKE__SLOT_LIVE) &&
@@ -107,12 +107,15 @@ static int look(yoke_domain *domain, const request *ask, standing *out)
     }
     YOKE_TRY(ops->open(&domain->memory, ask->name, expected.reserve));
     domain->layout = domain->memory.base;
-    int rc = yoke__domain_validate(&domain->memory, &expected);
-    if (rc == YOKE_OK && is_alive(domain)) {
-        return YOKE_OK;
+    int rc = YOKE_OK;
+    if (is_alive(domain)) {
+        rc = yoke__domain_validate(&domain->memory, &expected);
+    } else { /* whatever else is wrong with it: it may be being removed, and its remover dead */
+        *out = STANDING_DEAD;
     }
-    ops->close(&domain->memory);
-    *out = STANDING_DEAD;
+    if (rc < 0 || *out == STANDING_DEAD) {
+        ops->close(&domain->memory);
+    }
     return rc;
 }
 

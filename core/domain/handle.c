@@ -178,7 +178,7 @@ static int explain(const yoke__handle *handle, yoke__kind kind)
     return yoke__fail(YOKE_EINVAL, "this is a %s, not a %s", found, wanted);
 }
 
-yoke__handle *yoke__handle_check(const void *handle, yoke__kind kind)
+yoke__handle *yoke__handle_check_all(const void *handle, yoke__kind kind)
 {
     yoke__handle *checked = (yoke__handle *)(uintptr_t)handle;
     if (!checked) {

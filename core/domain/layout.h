@@ -33,11 +33,11 @@
  * word, bit 31 YOKE__WAITERS. 0: nobody. A token of another generation than its slot's is dead.
  */
 typedef uint32_t yoke__token;
-#define YOKE__TOKEN_MASK   UINT32_C(0x3fffffff)
-#define YOKE__TOKEN_FLAG   UINT32_C(0x40000000)
-#define YOKE__WAITERS      UINT32_C(0x80000000)
-#define YOKE__SLOT_BITS    10u
-#define YOKE__GENERATIONS  (1u << 20)
+#define YOKE__TOKEN_MASK  UINT32_C(0x3fffffff)
+#define YOKE__TOKEN_FLAG  UINT32_C(0x40000000)
+#define YOKE__WAITERS     UINT32_C(0x80000000)
+#define YOKE__SLOT_BITS   10u
+#define YOKE__GENERATIONS (1u << 20)
 
 /* Identity of an object: index in the directory, and the generation of that entry. 0: none. Travels between
  * participants; resolving a stale or made-up one is an error and never a fault. */
@@ -60,11 +60,11 @@ typedef struct yoke__participant {
     /* {generation:20 | state:4 | pid:40}. One CAS claims a free slot; else written by the owner, and to LEAVING and FREE
      * under the registry lock. */
     yoke__a64 word;
-    yoke__a64 start;         /* start time of the process; owner, before LIVE */
-    yoke__a64 space;         /* pid namespace and boot; owner, before LIVE */
-    yoke__a64 references;    /* offset of the first chunk of the reference table, or 0; under the registry lock */
-    yoke__a64 process;       /* id of the process record it runs, or 0; owner */
-    yoke__a64 caches[8];     /* allocator's per-participant caches: heads, offset or 0; owner */
+    yoke__a64 start;      /* start time of the process; owner, before LIVE */
+    yoke__a64 space;      /* pid namespace and boot; owner, before LIVE */
+    yoke__a64 references; /* offset of the first chunk of the reference table, or 0; under the registry lock */
+    yoke__a64 process;    /* id of the process record it runs, or 0; owner */
+    yoke__a64 caches[8];  /* allocator's per-participant caches: heads, offset or 0; owner */
     uint8_t   name[YOKE__NAME_SIZE]; /* owner, before LIVE; NUL-terminated */
     uint8_t   reserved[256 - 13 * 8 - YOKE__NAME_SIZE];
 } yoke__participant;
@@ -104,23 +104,23 @@ typedef struct yoke__header {
     yoke__a64 magic;   /* YOKE__MAGIC; written last by the creator */
     uint32_t  version; /* YOKE__LAYOUT_VERSION */
     uint32_t  wait_mode;
-    uint64_t  layout;  /* hash over the sizes and offsets of this file, per build that differs */
-    uint64_t  id;      /* random, names the domain */
-    uint64_t  reserve; /* address space, bytes */
-    uint64_t  budget;  /* most bytes the domain may commit; 0: what the system has */
-    uint64_t  space;   /* yoke_identity.space of all participants */
-    uint64_t  user;    /* reserved for permissions */
+    uint64_t  layout;                /* hash over the sizes and offsets of this file, per build that differs */
+    uint64_t  id;                    /* random, names the domain */
+    uint64_t  reserve;               /* address space, bytes */
+    uint64_t  budget;                /* most bytes the domain may commit; 0: what the system has */
+    uint64_t  space;                 /* yoke_identity.space of all participants */
+    uint64_t  user;                  /* reserved for permissions */
     uint8_t   name[YOKE__NAME_SIZE]; /* empty: private */
-    yoke__a32 state;      /* 0 being made, 1 ready, 2 going away */
-    yoke__a32 death_epoch; /* bumped for each death found, after its recovery */
+    yoke__a32 state;                 /* 0 being made, 1 ready, 2 going away */
+    yoke__a32 death_epoch;           /* bumped for each death found, after its recovery */
     /* -- registry lock and what it guards */
     _Alignas(64) yoke__a32 registry; /* owner word */
     yoke__a32 participants_live;     /* hint */
     yoke__a64 deaths_written;
-    yoke__a64 directory[22];    /* offset of chunk k, which holds YOKE__DIRECTORY_FIRST << k entries; 0: not yet */
-    yoke__a32 directory_count;  /* entries ever used */
-    yoke__a32 directory_free;   /* cache: index + 1 of a free entry, chained; rebuilt after a holder's death */
-    yoke__a32 registry_dirty;   /* set while counts and caches may be off; whoever finds it set recounts */
+    yoke__a64 directory[22];   /* offset of chunk k, which holds YOKE__DIRECTORY_FIRST << k entries; 0: not yet */
+    yoke__a32 directory_count; /* entries ever used */
+    yoke__a32 directory_free;  /* cache: index + 1 of a free entry, chained; rebuilt after a holder's death */
+    yoke__a32 registry_dirty;  /* set while counts and caches may be off; whoever finds it set recounts */
     yoke__a32 slots; /* {slots in use so far, a bound for scans:16 | where to look for a free one first:16}; by CAS */
     yoke__a64 patrolled; /* when somebody last looked for dead participants, backend's clock; by CAS */
     /* -- allocator lock and what it guards */

@@ -51,12 +51,12 @@ typedef struct yoke__handle {
     yoke__a32    closing;   /* YOKE__CLOSING, YOKE__GONE or 0; if set sleepers answer YOKE_ECLOSED */
     uint32_t     reference; /* index in this participant's reference table; with holder, under the registry lock */
     yoke_domain *domain;
-    void        *object;    /* this process's address of it */
+    void        *object; /* this process's address of it */
     yoke__id     id;
-    void        *extra;     /* the kind's own, process-local */
-    struct yoke__handle *next; /* of free ones */
-    uint64_t     private_[4];  /* the kind's own, process-local caches; zero at open */
-    yoke__token  holder;       /* in whose table reference is; another than the domain's token: not renewed after fork */
+    void        *extra;               /* the kind's own, process-local */
+    struct yoke__handle *next;        /* of free ones */
+    uint64_t             private_[4]; /* the kind's own, process-local caches; zero at open */
+    yoke__token holder; /* in whose table reference is; another than the domain's token: not renewed after fork */
 } yoke__handle;
 
 enum {
@@ -91,7 +91,17 @@ int yoke__handle_local(yoke__handle **out, yoke__kind kind);
 /* The handle if it is open and of that kind; else NULL with the error noted: YOKE_EINVAL, or YOKE_ECLOSED if the object
  * went away before this forked child came to hold it (yoke_last_error()->code tells). In a forked child the first call
  * joins the domain and renews the references of all inherited handles. */
-yoke__handle *yoke__handle_check(const void *handle, yoke__kind kind);
+yoke__handle               *yoke__handle_check_all(const void *handle, yoke__kind kind);
+static inline yoke__handle *yoke__handle_check(const void *handle, yoke__kind kind)
+{
+    yoke__handle *checked = (yoke__handle *)(uintptr_t)handle;
+    /* Nearly always; anything else is looked into, and explained. */
+    if (checked && yoke__a32_load_acquire(&checked->magic) == (YOKE__HANDLE_MAGIC | (uint32_t)kind) &&
+        !yoke__a32_load_acquire(&checked->closing) && checked->domain &&
+        yoke__a32_load_relaxed(&checked->domain->token))
+        return checked;
+    return yoke__handle_check_all(handle, kind);
+}
 /* Wakes sleepers through wake(handle) if there are any (NULL: none can sleep), waits for them, drops the reference.
  * NULL is fine. */
 void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle));
@@ -102,7 +112,7 @@ static inline void yoke__handle_enter(yoke__handle *handle)
     yoke__a32_add_acq_rel(&handle->users, 1);
     yoke__fence_seq_cst();
 }
-void yoke__handle_left(yoke__handle *handle);
+void               yoke__handle_left(yoke__handle *handle);
 static inline void yoke__handle_exit(yoke__handle *handle)
 {
     uint32_t before = yoke__a32_sub_acq_rel(&handle->users, 1);

@@ -76,6 +76,10 @@ static bool ask(const yoke_identity *who)
     if (!same(&entry->who, who)) {
         yoke_native native;
         int         code = life->watch(&native, who);
+        if (code == YOKE_ENOMEM) { /* no descriptors: ours are the first to go */
+            drop_all();
+            code = life->watch(&native, who);
+        }
         if (code == YOKE_ENOENT)
             return false;
         if (code != YOKE_OK)

@@ -119,7 +119,7 @@ static void join_after_fork(view *v)
 {
     yoke__segment_header *segment = v->memory.base;
     uint32_t              counted = yoke__a32_load_relaxed(&v->forks), now = yoke__a32_load_relaxed(&forks);
-    yoke_native           lock;
+    yoke_native           lock = YOKE_NO_NATIVE;
     if (counted == now || !yoke__a32_cas_acq_rel(&v->forks, &counted, now))
         return;
     v->slot_held = false;
@@ -235,7 +235,7 @@ static int open_by_name(yoke_shm **out, const request *ask)
     bool again;
     int  code;
     do {
-        yoke_native lock;
+        yoke_native lock = YOKE_NO_NATIVE;
         again = false;
         YOKE_TRY(lock_name(&lock, ask->name));
         code = open_locked(out, ask, &again);
@@ -308,7 +308,7 @@ const char *yoke_shm_name(const yoke_shm *shm)
 static void leave(view *v)
 {
     yoke__segment_header *segment = v->memory.base;
-    yoke_native           lock;
+    yoke_native           lock = YOKE_NO_NATIVE;
     if (!v->slot_held)
         return;
     if (lock_name(&lock, segment->name) < 0) {
@@ -365,7 +365,7 @@ int yoke__shm_pass(yoke_native *out, const yoke_shm *shm)
 {
     view                 *v = view_of(shm);
     yoke__segment_header *segment;
-    yoke_native           lock;
+    yoke_native           lock = YOKE_NO_NATIVE;
     uint32_t              slot;
     if (!v)
         return yoke_last_error()->code;
@@ -384,7 +384,7 @@ int yoke__shm_pass(yoke_native *out, const yoke_shm *shm)
 static void land(const view *v)
 {
     yoke__segment_header *segment = v->memory.base;
-    yoke_native           lock;
+    yoke_native           lock = YOKE_NO_NATIVE;
     if (!v->slot_held || lock_name(&lock, segment->name) < 0)
         return;
     (void)yoke__segment_land(segment);
@@ -409,7 +409,7 @@ void yoke__shm_arrive(const yoke_shm *shm)
 static int settle(view *v)
 {
     yoke__segment_header *segment = v->memory.base;
-    yoke_native           lock;
+    yoke_native           lock = YOKE_NO_NATIVE;
     int                   code = YOKE_OK;
     if (!*segment->name)
         return YOKE_OK;
@@ -428,7 +428,7 @@ static int settle(view *v)
 static int map_second(yoke_memory *out, yoke_native native, uint64_t reserve)
 {
     const yoke_backend *backend = yoke__backend();
-    yoke_native         second;
+    yoke_native         second = YOKE_NO_NATIVE;
     int                 code;
     YOKE_TRY(backend->process->native_duplicate(&second, native));
     code = backend->memory->adopt(out, second, reserve);

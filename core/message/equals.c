@@ -7,15 +7,22 @@
 
 /* One of the two values compared: a variant, or an item that is none. */
 typedef struct side {
-    const yoke_variant *variant; /* NULL: nil, if item is NULL too */
-    const yoke_item    *item;
+    const yoke_variant *variant; /* never NULL */
+    const yoke_item    *item;    /* NULL: it is the variant */
 } side;
+
+static const yoke_variant nil; /* all zero */
+
+static side side_of_variant(const yoke_variant *variant)
+{
+    return (side){variant ? variant : &nil, NULL};
+}
 
 static side side_of_item(const yoke_item *item)
 {
     if (item->kind == YOKE_VARIANT_KIND)
-        return (side){item->as.p, NULL};
-    return (side){NULL, item};
+        return side_of_variant(item->as.p);
+    return (side){&nil, item};
 }
 
 static yoke_kind kind_of(side s)
@@ -35,7 +42,7 @@ static side part_of(side s, size_t index)
 {
     if (s.item)
         return side_of_item((const yoke_item *)s.item->as.p + index);
-    return (side){&s.variant->as.parts[index], NULL};
+    return side_of_variant(&s.variant->as.parts[index]);
 }
 
 static const void *pointer_of(side s)
@@ -58,7 +65,7 @@ typedef struct number {
 
 static bool number_of(side s, number *out)
 {
-    int64_t  i = s.item ? s.item->as.i : s.variant ? s.variant->as.i : 0;
+    int64_t  i = s.item ? s.item->as.i : s.variant->as.i;
     uint64_t u = (uint64_t)i;
     switch (kind_of(s)) {
     case YOKE_INT:
@@ -164,5 +171,5 @@ bool yoke_variant_equals(const yoke_variant *variant, const yoke_item *item)
         yoke__fail(YOKE_EINVAL, item ? "the item to compare with is of an unknown kind" : "the item is NULL");
         return false;
     }
-    return sides_equal((side){variant, NULL}, side_of_item(item));
+    return sides_equal(side_of_variant(variant), side_of_item(item));
 }

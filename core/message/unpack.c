@@ -270,7 +270,7 @@ static int build(building *b, yoke_variant *node, const msgpack_object *from)
 static int build_tree(yoke_variant **out, const msgpack_object *from, const scan *s, yoke__open_handle *open,
                       void *user)
 {
-    size_t        nodes = (s->nodes * sizeof(yoke_variant) + 15) & ~(size_t)15;
+    size_t        nodes = (sizeof(yoke_variant) * (s->nodes ? s->nodes : 1) + 15) & ~(size_t)15;
     yoke_variant *root = calloc(1, nodes + s->text);
     building      b = {root + 1, (char *)root + nodes, open, user};
     int           code;

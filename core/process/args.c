@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,16 +18,12 @@ int yoke__args_init(yoke_args *args, const yoke_variant *list)
     return YOKE_OK;
 }
 
-static _Noreturn void fatal(const char *format, ...) YOKE_FORMAT(1, 2);
-static _Noreturn void fatal(const char *format, ...)
-{
-    char    sentence[200];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    yoke__args_fatal(sentence);
-}
+#define fatal(...)                                                                                                     \
+    do {                                                                                                               \
+        char sentence[200];                                                                                            \
+        snprintf(sentence, sizeof sentence, __VA_ARGS__);                                                              \
+        yoke__args_fatal(sentence);                                                                                    \
+    } while (0)
 
 static const yoke_variant *argument(const yoke_args *args, size_t index)
 {
@@ -44,7 +39,8 @@ static const yoke_variant *argument(const yoke_args *args, size_t index)
 
 static _Noreturn void wrong_kind(const yoke_variant *variant, size_t index, const char *wanted)
 {
-    fatal("argument %zu is of the kind '%s', not '%s'", index, yoke__item_kind_name((uint32_t)yoke_variant_kind(variant)), wanted);
+    fatal("argument %zu is of the kind '%s', not '%s'", index,
+          yoke__item_kind_name((uint32_t)yoke_variant_kind(variant)), wanted);
 }
 
 /* ---- whatever it is -------------------------------------------------------------------------------------------------------- */

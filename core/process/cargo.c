@@ -137,8 +137,9 @@ static uint64_t bytes_of(const yoke_item *item, unsigned depth)
 static int check_size(uint64_t size, const char *name)
 {
     if (size > YOKE__ARGUMENTS_MAX)
-        return yoke__fail(YOKE_EMSGSIZE, "the arguments of process %s have %llu bytes or more, at most %llu are allowed",
-                          name, (unsigned long long)size, (unsigned long long)YOKE__ARGUMENTS_MAX);
+        return yoke__fail(YOKE_EMSGSIZE,
+                          "the arguments of process %s have %llu bytes or more, at most %llu are allowed", name,
+                          (unsigned long long)size, (unsigned long long)YOKE__ARGUMENTS_MAX);
     return YOKE_OK;
 }
 

@@ -110,7 +110,7 @@ static yoke__handle *claim_record(const yoke__child_start *start)
     yoke__process_record *record = handle->object;
     if (record->nonce != start->message.nonce)
         yoke__child_refuse("its start message does not fit its start record");
-    if (!yoke__record_claim(record, token))
+    if (!yoke__record_claim_attempt(record, token, start->message.attempt))
         yoke__child_refuse("its start record is in use by another process, or was withdrawn");
     yoke__a64_store_release(&yoke__participant_of(start->domain, token)->process, handle->id);
     yoke__self_claimed(start->domain, handle, token);

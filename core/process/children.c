@@ -194,15 +194,27 @@ static yoke_exit_status status_from_server(const yoke__relative *child)
     return status;
 }
 
-static yoke_exit_status status_of(const yoke__relative *child)
+/* It is dead, so there is nothing to wait for; but a zombie must not stay because the system hiccuped. */
+static yoke_exit_status reap(const yoke__relative *child)
 {
     yoke_exit_status status = {.known = false};
 
-    if (!child->direct && yoke__record_state_of(child->record) != YOKE__RECORD_FINISHED)
-        return status_from_server(child);
-    if (child->direct && yoke__backend()->process->reap(&status, child->pid) == YOKE_OK)
-        yoke__record_note(child->record, &status);
+    for (int tries = 0; tries < 3; tries++) {
+        if (yoke__backend()->process->reap(&status, child->pid) == YOKE_OK) {
+            yoke__record_note(child->record, &status);
+            break;
+        }
+    }
     return status;
+}
+
+static yoke_exit_status status_of(const yoke__relative *child)
+{
+    if (child->direct)
+        return reap(child);
+    if (yoke__record_state_of(child->record) == YOKE__RECORD_FINISHED)
+        return (yoke_exit_status){.known = false}; /* and nobody will ask */
+    return status_from_server(child);
 }
 
 /* It died before it left a result: what it held has to be given back, and others may want to know how it ended. */
@@ -270,9 +282,10 @@ static void result_of_unstarted(const yoke__relative *child, yoke_result *out)
     out->error = YOKE_EPROTO;
     out->code = child->status.code;
     snprintf(out->text, sizeof out->text,
-             child->status.known ? "process %s (%lld) ended with status %d before it began: see its standard error, and "
-                                   "whether its executable calls yoke_main first"
-                                 : "process %s (%lld) ended before it began",
+             child->status.known
+                 ? "process %s (%lld) ended with status %d before it began: see its standard error, and "
+                   "whether its executable calls yoke_main first"
+                 : "process %s (%lld) ended before it began",
              child->name, (long long)child->pid, (int)child->status.code);
 }
 

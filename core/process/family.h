@@ -11,13 +11,13 @@
 /* ---- this process ------------------------------------------------------------------------------------------------ */
 
 typedef struct yoke__self {
-    bool              ready;   /* yoke_main was called, or we are a child */
-    uint64_t          epoch;   /* counts forks, so that inherited handles are told apart from own ones */
-    yoke_start_method method;  /* as set; YOKE_START_DEFAULT: not set */
-    uint32_t          flags;   /* YOKE__START_… */
+    bool              ready;  /* yoke_main was called, or we are a child */
+    uint64_t          epoch;  /* counts forks, so that inherited handles are told apart from own ones */
+    yoke_start_method method; /* as set; YOKE_START_DEFAULT: not set */
+    uint32_t          flags;  /* YOKE__START_… */
     char              name[YOKE__NAME_SIZE];
     char              identity[YOKE__NAME_SIZE];
-    yoke__a64         started; /* children so far: N of their default names */
+    yoke__a64         started;      /* children so far: N of their default names */
     char              program[512]; /* argv[0] */
     /* In a child that yoke started, until it leaves; else NULL and 0. */
     yoke_domain  *domain;
@@ -31,7 +31,7 @@ void yoke__self_init(void);
 /* Makes this process the child that message names. Before it joins the domain. */
 void yoke__self_become(const yoke__start_message *message);
 /* The record is claimed: what it says of the parent. */
-void yoke__self_claimed(yoke_domain *domain, yoke__handle *record, yoke__token token);
+void                                yoke__self_claimed(yoke_domain *domain, yoke__handle *handle, yoke__token token);
 static inline yoke__process_record *yoke__self_record(void)
 {
     return yoke__self_state.record ? yoke__self_state.record->object : NULL;
@@ -57,12 +57,12 @@ typedef struct yoke__relative {
     uint64_t               epoch;  /* of its creator */
     bool                   direct; /* ours to reap; otherwise the forkserver's */
     bool                   listed;
-    yoke_native            life;      /* readable once it is dead */
-    yoke_native            lifeline;  /* write end: it lives as long as we want, or YOKE_NO_NATIVE */
-    yoke_native            read_end;  /* while it is being started */
-    yoke__a32              ended;     /* YOKE__RELATIVE_… */
-    yoke_exit_status       status;    /* once ended */
-    yoke__handle         **kept;      /* handles of named domains, held until it has ended */
+    yoke_native            life;     /* readable once it is dead */
+    yoke_native            lifeline; /* write end: it lives as long as we want, or YOKE_NO_NATIVE */
+    yoke_native            read_end; /* while it is being started */
+    yoke__a32              ended;    /* YOKE__RELATIVE_… */
+    yoke_exit_status       status;   /* once ended */
+    yoke__handle         **kept;     /* handles of named domains, held until it has ended */
     size_t                 kept_count;
 } yoke__relative;
 

@@ -15,19 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLY_SLICE INT64_C(250000000) /* ns between looks at whether the server lives */
+#define REPLY_SLICE INT64_C(250000000)  /* ns between looks at whether the server lives */
+#define TRIES       3                   /* servers that may die in the middle of one start */
 #define END_SLICE   INT64_C(2000000000) /* ns that a server may take to end before it is killed */
 
 /* All of it under the mutex, which is held while a request is under way: the server serves one at a time. */
 static struct {
-    yoke__mutex      mutex;
-    bool             hooked;
-    bool             running;
-    int64_t          pid;
-    yoke_native      life, lifeline, channel;
-    yoke__a32        serving; /* a copy of running, for those who only ask */
-    yoke_function   *preload;
-    yoke_code_place  preload_place;
+    yoke__mutex     mutex;
+    bool            hooked;
+    bool            running;
+    int64_t         pid;
+    yoke_native     life, lifeline, channel;
+    yoke__a32       serving; /* a copy of running, for those who only ask */
+    yoke_function  *preload;
+    yoke_code_place preload_place;
 } server = {.mutex = YOKE__MUTEX_INIT, .life = YOKE_NO_NATIVE, .lifeline = YOKE_NO_NATIVE, .channel = YOKE_NO_NATIVE};
 
 /* ---- forks ------------------------------------------------------------------------------------------------------------ */
@@ -68,7 +69,7 @@ static void forget_in_child(void)
 static void hook_once(void)
 {
     take_lock();
-    bool first    = !server.hooked;
+    bool first = !server.hooked;
     server.hooked = true;
     give_lock();
     if (first)
@@ -81,8 +82,8 @@ static void hook_once(void)
 static bool has_ended(void)
 {
     const yoke_backend *backend = yoke__backend();
-    int64_t             end     = backend->system->now() + END_SLICE;
-    uint32_t            word    = 0;
+    int64_t             end = backend->system->now() + END_SLICE;
+    uint32_t            word = 0;
     yoke_exit_status    status;
 
     if (server.life != YOKE_NO_NATIVE && backend->life->wait(server.life, END_SLICE) != YOKE_OK)
@@ -109,16 +110,29 @@ static void end_server(void)
     forget();
 }
 
+/* Mutex held. Ends it because something failed, which stays the last error. */
+static int fail_and_end(int code, const char *context)
+{
+    const yoke_error *error = yoke_last_error();
+    int64_t           native = error->native;
+    char              text[256];
+
+    snprintf(text, sizeof text, "%s", error->code == code ? error->text : yoke_error_text(code));
+    end_server();
+    forget();
+    return yoke_backend_fail(code, native, "%s: %s", context, text);
+}
+
 /* Mutex held. */
 static int say_hello(void)
 {
     yoke__server_hello hello;
 
     memset(&hello, 0, sizeof hello);
-    hello.magic       = YOKE__SERVER_MAGIC;
-    hello.size        = sizeof hello;
+    hello.magic = YOKE__SERVER_MAGIC;
+    hello.size = sizeof hello;
     hello.has_preload = server.preload != NULL;
-    hello.preload     = server.preload_place;
+    hello.preload = server.preload_place;
     return yoke__backend()->process->channel_send(server.channel, &hello, sizeof hello, NULL, 0);
 }
 
@@ -127,8 +141,8 @@ static int spawn_server(yoke_domain *domain, yoke_native channel)
 {
     yoke_launch launch = {
         .struct_size = sizeof launch,
-        .program     = yoke__executable(),
-        .stdio       = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT},
+        .program = yoke__executable(),
+        .stdio = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT},
     };
     yoke__start_message message;
     yoke_identity       identity;
@@ -139,7 +153,7 @@ static int spawn_server(yoke_domain *domain, yoke_native channel)
     snprintf((char *)message.name, sizeof message.name, "forkserver");
     YOKE_TRY(yoke__launch_child(&server.pid, &server.lifeline, &message, &launch, &channel, 1));
     server.running = true;
-    rc             = yoke__backend()->life->identify(&identity, server.pid);
+    rc = yoke__backend()->life->identify(&identity, server.pid);
     return rc < 0 ? rc : yoke__backend()->life->watch(&server.life, &identity);
 }
 
@@ -152,15 +166,12 @@ static int start_server(yoke_domain *domain)
 
     YOKE_TRY(process->channel(ends));
     server.channel = ends[0];
-    rc             = spawn_server(domain, ends[1]);
+    rc = spawn_server(domain, ends[1]);
     process->native_close(ends[1]);
     if (rc == YOKE_OK)
         rc = say_hello();
-    if (rc < 0) {
-        end_server();
-        forget();
-        return yoke__fail_in(rc, "starting the forkserver");
-    }
+    if (rc < 0)
+        return fail_and_end(rc, "starting the forkserver");
     yoke__a32_store_release(&server.serving, 1);
     return YOKE_OK;
 }
@@ -175,87 +186,8 @@ static int ensure_server(yoke_domain *domain)
 
 /* ---- a request -------------------------------------------------------------------------------------------------------- */
 
-/* What is sent for one start. */
-typedef struct parcel {
-    yoke__server_request header;
-    uint8_t             *packed;
-    yoke_native          natives[YOKE__SERVER_NATIVES];
-    size_t               native_count;
-    yoke_native          own[3]; /* duplicates of this process's standard descriptors, to be closed */
-    size_t               own_count;
-} parcel;
-
-static void parcel_free(parcel *it)
-{
-    while (it->own_count > 0)
-        yoke__backend()->process->native_close(it->own[--it->own_count]);
-    free(it->packed);
-}
-
-/* The natives 0 to 2 are the standard ones. One that is closed is the null device for the child. */
-static void add_stdio(parcel *to, int number, yoke_native target)
-{
-    if (target == YOKE_STDIO_INHERIT && yoke__backend()->process->native_duplicate(&target, number) < 0)
-        target = YOKE_STDIO_NULL;
-    else if (to->header.stdio[number] == YOKE_STDIO_INHERIT)
-        to->own[to->own_count++] = target;
-    to->header.stdio[number] = target == YOKE_STDIO_NULL ? YOKE_STDIO_NULL : (int32_t)to->native_count;
-    if (target != YOKE_STDIO_NULL)
-        to->natives[to->native_count++] = target;
-}
-
-static int add_natives(parcel *to, const yoke__start_request *request)
-{
-    const yoke_launch *launch = request->launch;
-    const yoke_native *others = request->spawn ? launch->inherit : request->natives;
-    size_t             count  = request->spawn ? launch->inherit_count : request->native_count;
-
-    if (count > YOKE__START_NATIVES + 2)
-        return yoke__fail(YOKE_EMSGSIZE, "a start carries at most %d connections, not %zu", YOKE__START_NATIVES, count);
-    for (int i = 0; i < 3; i++) {
-        to->header.stdio[i] = launch->stdio[i] == YOKE_STDIO_INHERIT ? YOKE_STDIO_INHERIT : 0;
-        add_stdio(to, i, launch->stdio[i]);
-    }
-    to->header.lifeline = -1;
-    if (!request->spawn && request->lifeline != YOKE_NO_NATIVE) {
-        to->header.lifeline             = (int32_t)to->native_count;
-        to->natives[to->native_count++] = request->lifeline;
-    }
-    to->header.others = (uint32_t)to->native_count;
-    for (size_t i = 0; i < count; i++)
-        to->natives[to->native_count++] = others[i];
-    return YOKE_OK;
-}
-
-static int parcel_init(parcel *out, const yoke__start_request *request)
-{
-    const yoke_process_ops *process = yoke__backend()->process;
-    uint8_t                 traits[YOKE_TRAITS_SIZE];
-    yoke_launch             launch = *request->launch;
-    size_t                  size   = 0;
-    int                     rc;
-
-    memset(&out->header, 0, sizeof out->header);
-    out->packed       = NULL;
-    out->native_count = out->own_count = 0;
-    out->header.magic   = YOKE__SERVER_MAGIC;
-    out->header.size    = sizeof out->header;
-    out->header.spawn   = request->spawn;
-    out->header.message = *request->message;
-    YOKE_TRY(process->traits_get(traits, sizeof traits, &launch.traits_size));
-    launch.traits = traits;
-    if (!launch.environment)
-        launch.environment = process->environment();
-    YOKE_TRY(yoke__server_pack(&out->packed, &size, &launch));
-    out->header.packed = (uint32_t)size;
-    rc                 = add_natives(out, request);
-    if (rc < 0)
-        parcel_free(out);
-    return rc;
-}
-
 /* Mutex held. *begun: the server may have the whole of it. */
-static int send_parcel(const parcel *it, bool *begun)
+static int send_parcel(const yoke__server_parcel *it, bool *begun)
 {
     const yoke_process_ops *process = yoke__backend()->process;
 
@@ -290,53 +222,76 @@ static int receive_reply(yoke__server_reply *out)
     return YOKE_OK;
 }
 
-/* Mutex held. *again: nothing was started, and a new server would do. */
-static int ask(const parcel *it, yoke__server_reply *reply, bool *again)
+/* What became of a request. */
+typedef enum outcome {
+    ANSWERED,
+    UNHEARD, /* nothing was started, and another server would do */
+    UNKNOWN, /* the server died, and may have started the child before */
+    FAILED,  /* the error is noted */
+} outcome;
+
+/* Mutex held. *code: what failed. */
+static outcome ask(const yoke__server_parcel *it, yoke__server_reply *reply, int *code)
 {
     bool begun;
-    int  rc = send_parcel(it, &begun);
 
-    if (rc == YOKE_OK)
-        rc = receive_reply(reply);
-    *again = false;
-    if (rc == YOKE_OK) {
-        *again = reply->code < 0 && reply->other_user;
-        if (*again)
-            end_server();
-        return YOKE_OK;
+    *code = send_parcel(it, &begun);
+    if (*code == YOKE_OK)
+        *code = receive_reply(reply);
+    if (*code == YOKE_OK) {
+        if (reply->code == YOKE_OK || !reply->other_user)
+            return ANSWERED;
+        end_server();
+        return UNHEARD;
     }
     /* What is left in the channel fits nothing that follows. */
-    *again = rc == YOKE_EEOF && !begun;
+    if (*code != YOKE_EEOF) {
+        fail_and_end(*code, "asking the forkserver");
+        return FAILED;
+    }
     end_server();
-    if (rc == YOKE_EEOF)
-        return yoke__fail(YOKE_EIO, "the forkserver died while it was to start a process");
-    return rc;
+    *code = yoke__fail(YOKE_EIO, "the forkserver died while it was to start a process");
+    return begun ? UNKNOWN : UNHEARD;
 }
 
-static int ask_until_answered(yoke_domain *domain, const parcel *it, yoke__server_reply *reply)
+/* Mutex held. A spawned child is told by a lifeline that can be read only once: no second attempt. */
+static int ask_until_answered(yoke_domain *domain, yoke__server_parcel *it, yoke__server_reply *reply)
 {
-    bool again = true;
-    int  rc    = YOKE_OK;
+    int code = YOKE_OK;
 
-    for (int tries = 0; again && tries < 3; tries++) {
+    for (int tries = 0; tries < TRIES; tries++) {
         YOKE_TRY(ensure_server(domain));
-        rc = ask(it, reply, &again);
+        outcome      came = ask(it, reply, &code);
+        bool         again = tries + 1 < TRIES && !it->header.spawn;
+        yoke__rescue rescue;
+
+        if (came == ANSWERED || came == FAILED)
+            return code;
+        if (came == UNHEARD)
+            continue;
+        rescue = yoke__server_rescue(domain, &it->header.message, again, &reply->child);
+        if (rescue == YOKE__RESCUE_RUNS) {
+            reply->code = YOKE_OK;
+            return YOKE_OK;
+        }
+        if (rescue == YOKE__RESCUE_NONE)
+            return yoke__fail(YOKE_EIO, "the forkserver died while it was to start a process");
     }
-    return rc;
+    return code < 0 ? code : yoke__fail(YOKE_EACCES, "the forkserver refuses to serve this user");
 }
 
 int yoke__forkserver_start(const yoke__start_request *request, yoke_identity *child)
 {
-    yoke__server_reply reply;
-    parcel             it;
-    int                rc;
+    yoke__server_reply  reply;
+    yoke__server_parcel it;
+    int                 rc;
 
     hook_once();
-    YOKE_TRY(parcel_init(&it, request));
+    YOKE_TRY(yoke__server_parcel_init(&it, request));
     take_lock();
     rc = ask_until_answered(request->domain, &it, &reply);
     give_lock();
-    parcel_free(&it);
+    yoke__server_parcel_free(&it);
     if (rc < 0)
         return rc;
     if (reply.code < 0)
@@ -380,10 +335,11 @@ int yoke_set_forkserver_preload(yoke_function *function)
         return yoke__fail(YOKE_EINVAL, "the forkserver's preload function lies in a module whose build can't be told");
     take_lock();
     if (server.running) {
-        rc = yoke__fail(YOKE_EBUSY, "the forkserver (process %lld) runs already: set its preload before the first start",
+        rc = yoke__fail(YOKE_EBUSY,
+                        "the forkserver (process %lld) runs already: set its preload before the first start",
                         (long long)server.pid);
     } else {
-        server.preload       = function;
+        server.preload = function;
         server.preload_place = place;
     }
     give_lock();

@@ -15,10 +15,10 @@
 
 #include "start.h"
 
-#define YOKE__SERVER_MAGIC  UINT64_C(0x3176726573796b79) /* "ykyserv1", little endian */
-#define YOKE__SERVER_PIECE  32768u                       /* bytes of one datagram, far below what systems allow */
-#define YOKE__SERVER_PACKED (16u << 20)                  /* the most a packed part may have: arguments, environment */
-#define YOKE__SERVER_NATIVES (YOKE__START_NATIVES + 6u)  /* connections, standard descriptors, memory, lifeline */
+#define YOKE__SERVER_MAGIC   UINT64_C(0x3176726573796b79) /* "ykyserv1", little endian */
+#define YOKE__SERVER_PIECE   32768u                       /* bytes of one datagram, far below what systems allow */
+#define YOKE__SERVER_PACKED  (16u << 20)                  /* the most a packed part may have: arguments, environment */
+#define YOKE__SERVER_NATIVES (YOKE__START_NATIVES + 6u)   /* connections, standard descriptors, memory, lifeline */
 
 typedef struct yoke__server_hello {
     uint64_t        magic;
@@ -30,9 +30,9 @@ typedef struct yoke__server_hello {
 /* Natives come in the order: those that stdio names, the lifeline if there is one, then the others. */
 typedef struct yoke__server_request {
     uint64_t            magic;
-    uint32_t            size;   /* of this struct */
-    uint32_t            spawn;  /* 0: fork */
-    uint32_t            packed; /* bytes that follow */
+    uint32_t            size;     /* of this struct */
+    uint32_t            spawn;    /* 0: fork */
+    uint32_t            packed;   /* bytes that follow */
     int32_t             stdio[3]; /* index among the natives, or YOKE_STDIO_NULL */
     int32_t             lifeline; /* index, or -1 */
     uint32_t            others;   /* index of the first one that is neither */
@@ -56,6 +56,30 @@ int yoke__server_pack(uint8_t **out, size_t *size, const yoke_launch *launch);
 /* The reverse: out's strings and traits lie in bytes, its lists are malloc'ed. YOKE_EPROTO; YOKE_ENOMEM. */
 int  yoke__server_unpack(yoke_launch *out, const uint8_t *bytes, size_t size);
 void yoke__server_unpack_free(yoke_launch *launch);
+
+/* ---- all that is sent for one start (forkserver_parcel.c) ------------------------------------------------------------ */
+
+typedef struct yoke__server_parcel {
+    yoke__server_request header;
+    uint8_t             *packed;
+    yoke_native          natives[YOKE__SERVER_NATIVES];
+    size_t               native_count;
+    yoke_native          own[3]; /* duplicates of this process's standard descriptors, to be closed */
+    size_t               own_count;
+} yoke__server_parcel;
+/* From what the caller wants, this process's traits and its standard descriptors. YOKE_ENOMEM, YOKE_EMSGSIZE. */
+int  yoke__server_parcel_init(yoke__server_parcel *out, const yoke__start_request *request);
+void yoke__server_parcel_free(yoke__server_parcel *it);
+
+/* ---- a server that died in the middle of a start (forkserver_rescue.c) ----------------------------------------------- */
+
+typedef enum yoke__rescue {
+    YOKE__RESCUE_RUNS,  /* the child had been started and runs, or has run: *child is it */
+    YOKE__RESCUE_AGAIN, /* what it may have started can't run any more, and message is ready for another attempt */
+    YOKE__RESCUE_NONE,  /* nothing runs; the record is withdrawn, and what it carried given back */
+} yoke__rescue;
+/* Settles it by one CAS on the start record. again: another attempt is possible and wanted. */
+yoke__rescue yoke__server_rescue(yoke_domain *domain, yoke__start_message *message, bool again, yoke_identity *child);
 
 /* ---- for the rest of core -------------------------------------------------------------------------------------------- */
 

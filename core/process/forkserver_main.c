@@ -56,7 +56,7 @@ static int make_room(void)
     more = realloc(server.wards, room * sizeof *more);
     if (!more)
         return yoke__fail(YOKE_ENOMEM, "no memory in the forkserver for its %zu children", server.ward_count);
-    server.wards     = more;
+    server.wards = more;
     server.ward_room = room;
     return YOKE_OK;
 }
@@ -122,8 +122,8 @@ static int receive_packed(order *it)
 
         if (!it->packed && (rc == YOKE_EMSGSIZE || rc == YOKE_OK)) { /* cut off: as long as it was sent */
             size_t left = it->header.packed - done;
-            size        = left < YOKE__SERVER_PIECE ? left : YOKE__SERVER_PIECE;
-            rc          = YOKE_OK;
+            size = left < YOKE__SERVER_PIECE ? left : YOKE__SERVER_PIECE;
+            rc = YOKE_OK;
         }
         if (rc < 0)
             return rc;
@@ -141,9 +141,9 @@ static int receive_order(order *out)
     int    lacking, rc;
 
     memset(&out->launch, 0, sizeof out->launch);
-    out->packed       = NULL;
+    out->packed = NULL;
     out->native_count = 0;
-    lacking           = receive(&out->header, sizeof out->header, &size, out->natives, &out->native_count);
+    lacking = receive(&out->header, sizeof out->header, &size, out->natives, &out->native_count);
     if (lacking < 0 && lacking != YOKE_ENOMEM)
         return lacking == YOKE_EMSGSIZE ? YOKE_EPROTO : lacking;
     if (lacking == YOKE_OK)
@@ -199,14 +199,14 @@ static void drop_server(void)
 static _Noreturn void run_child(order *it)
 {
     const yoke_process_ops *process = yoke__backend()->process;
-    yoke_launch             rest    = it->launch;
-    yoke__child_start       start   = {
-                .domain       = server.domain,
-                .message      = it->header.message,
-                .lifeline     = it->header.lifeline < 0 ? YOKE_NO_NATIVE : it->natives[it->header.lifeline],
-                .natives      = it->natives + it->header.others,
-                .native_count = it->native_count - it->header.others,
-                .redirect     = &rest,
+    yoke_launch             rest = it->launch;
+    yoke__child_start       start = {
+              .domain = server.domain,
+              .message = it->header.message,
+              .lifeline = it->header.lifeline < 0 ? YOKE_NO_NATIVE : it->natives[it->header.lifeline],
+              .natives = it->natives + it->header.others,
+              .native_count = it->native_count - it->header.others,
+              .redirect = &rest,
     };
     yoke_native stdio[3];
 
@@ -237,7 +237,7 @@ static int start_by_spawn(int64_t *pid, order *it)
     yoke_launch launch = it->launch;
 
     stdio_of(launch.stdio, it);
-    launch.inherit       = it->natives + it->header.others;
+    launch.inherit = it->natives + it->header.others;
     launch.inherit_count = it->native_count - it->header.others;
     return yoke__backend()->process->spawn(pid, &launch);
 }
@@ -264,11 +264,12 @@ static int answer(int code, const yoke_identity *child)
 
     memset(&reply, 0, sizeof reply);
     reply.magic = YOKE__SERVER_MAGIC;
-    reply.code  = code;
+    reply.code = code;
     reply.child = *child;
     if (code < 0) {
         reply.native = error->native;
-        snprintf((char *)reply.text, sizeof reply.text, "%s", error->code == code ? error->text : yoke_error_text(code));
+        snprintf((char *)reply.text, sizeof reply.text, "%s",
+                 error->code == code ? error->text : yoke_error_text(code));
         reply.other_user = code == YOKE_EACCES && error->native == 0; /* traits_check; not the system's word */
     }
     return yoke__backend()->process->channel_send(server.channel, &reply, sizeof reply, NULL, 0);
@@ -355,7 +356,7 @@ _Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_messa
     hear_hello();
     for (;;) {
         yoke_native waited[2] = {server.channel, server.deaths};
-        uint8_t     ready[2]  = {0, 0};
+        uint8_t     ready[2] = {0, 0};
 
         if (yoke__backend()->waiting->wait_natives(waited, ready, 2, INT64_MAX) < 0)
             continue; /* a signal; nothing else can go wrong with two descriptors */

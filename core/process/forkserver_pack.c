@@ -68,13 +68,14 @@ int yoke__server_pack(uint8_t **out, size_t *size, const yoke_launch *launch)
 
     put_launch(&counting, launch);
     if (counting.size > YOKE__SERVER_PACKED)
-        return yoke__fail(YOKE_EMSGSIZE, "%zu bytes of environment and arguments are more than the forkserver takes (%u)",
+        return yoke__fail(YOKE_EMSGSIZE,
+                          "%zu bytes of environment and arguments are more than the forkserver takes (%u)",
                           counting.size, YOKE__SERVER_PACKED);
     writing.bytes = malloc(counting.size);
     if (!writing.bytes)
         return yoke__fail(YOKE_ENOMEM, "no memory for a request to the forkserver (%zu bytes)", counting.size);
     put_launch(&writing, launch);
-    *out  = writing.bytes;
+    *out = writing.bytes;
     *size = writing.size;
     return YOKE_OK;
 }
@@ -154,17 +155,17 @@ static int take_traits(yoke_launch *out, reader *from)
     YOKE_TRY(take_count(&size, from));
     if (size != from->left)
         return broken();
-    out->traits      = size > 0 ? from->at : NULL;
+    out->traits = size > 0 ? from->at : NULL;
     out->traits_size = size;
     return YOKE_OK;
 }
 
 int yoke__server_unpack(yoke_launch *out, const uint8_t *bytes, size_t size)
 {
-    reader      from   = {bytes, size};
+    reader      from = {bytes, size};
     yoke_launch launch = {.struct_size = sizeof launch,
-                          .stdio       = {YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT}};
-    int         rc     = take_optional(&launch.program, &from);
+                          .stdio = {YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT}};
+    int         rc = take_optional(&launch.program, &from);
 
     if (rc == YOKE_OK)
         rc = take_optional(&launch.working_directory, &from);

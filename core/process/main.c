@@ -32,17 +32,18 @@ static void read_message(yoke__start_message *message)
     if (message->magic != YOKE__START_MAGIC)
         yoke__child_refuse("what was sent to it is no start message");
     if (message->version != YOKE__START_VERSION || message->size != sizeof *message)
-        yoke__child_refuse("its parent speaks version %u of the start message (%u bytes) and this process version %u (%zu bytes): "
-               "both have to use the same build of the library",
-               (unsigned)message->version, (unsigned)message->size, YOKE__START_VERSION, sizeof *message);
+        yoke__child_refuse(
+            "its parent speaks version %u of the start message (%u bytes) and this process version %u (%zu bytes): "
+            "both have to use the same build of the library",
+            (unsigned)message->version, (unsigned)message->size, YOKE__START_VERSION, sizeof *message);
     message->name[sizeof message->name - 1] = '\0';
 }
 
 static _Noreturn void run_as_child(const char *flag)
 {
-    yoke_native         natives[YOKE__START_NATIVES];
-    size_t              count = parse_flag(flag) - 2;
-    yoke__child_start   start = {.lifeline = YOKE__CHILD_LIFE, .natives = natives, .native_count = count};
+    yoke_native          natives[YOKE__START_NATIVES];
+    size_t               count = parse_flag(flag) - 2;
+    yoke__child_start    start = {.lifeline = YOKE__CHILD_LIFE, .natives = natives, .native_count = count};
     yoke__start_message *message = &start.message;
 
     read_message(message);
@@ -68,7 +69,7 @@ void yoke_main(int argc, char **argv)
         return;
     if (argc > 0 && argv && argv[0])
         snprintf(self->program, sizeof self->program, "%s", argv[0]);
-    if (argc > 1 && strncmp(argv[1], YOKE__CHILD_FLAG, strlen(YOKE__CHILD_FLAG)) == 0)
+    if (argc > 1 && argv && strncmp(argv[1], YOKE__CHILD_FLAG, strlen(YOKE__CHILD_FLAG)) == 0)
         run_as_child(argv[1] + strlen(YOKE__CHILD_FLAG));
     self->ready = true;
     yoke__self_init();

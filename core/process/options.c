@@ -116,7 +116,8 @@ static int take_program(yoke__start_options *out, const yoke_process_options *op
     if (out->via_server && out->method != YOKE_START_SPAWN)
         return yoke__fail(YOKE_ENOTSUP, "via_server is a way of spawn, not of %s", yoke_start_method_name(out->method));
     if (out->via_server && !(yoke_start_methods() & 1u << YOKE_START_FORKSERVER))
-        return yoke__fail(YOKE_ENOTSUP, "this system (backend %s) has no forkserver to spawn via", yoke__backend()->name);
+        return yoke__fail(YOKE_ENOTSUP, "this system (backend %s) has no forkserver to spawn via",
+                          yoke__backend()->name);
     if (out->method == YOKE_START_SPAWN)
         out->launch.program = options->executable ? options->executable : yoke__executable();
     return YOKE_OK;

@@ -9,7 +9,7 @@ typedef struct yoke__start_options {
     bool              via_server;
     uint32_t          flags; /* YOKE__START_… */
     char              name[YOKE__NAME_SIZE];
-    yoke_launch       launch; /* program, environment, directory, stdio */
+    yoke_launch       launch;      /* program, environment, directory, stdio */
     const char      **environment; /* what launch.environment is, if it had to be made */
 } yoke__start_options;
 

@@ -125,7 +125,8 @@ int yoke_process_close(yoke_process *process)
     if (!relative)
         return YOKE_EINVAL;
     if (relative->relation != YOKE__IS_CHILD)
-        return yoke__fail(YOKE_EINVAL, "the handles of the current process and of its parent are the library's to close");
+        return yoke__fail(YOKE_EINVAL,
+                          "the handles of the current process and of its parent are the library's to close");
     if (relative->epoch == yoke__self_state.epoch && !yoke__child_wait(relative, 0))
         return yoke__fail_process(YOKE_EBUSY, relative->pid, "process %s (%lld) still runs: join it before closing",
                                   relative->name, (long long)relative->pid);

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "../domain/allocator.h"
+#include "../domain/directory.h"
 #include "../domain/participant.h"
 #include "../error.h"
 
@@ -46,16 +47,16 @@ static bool links(yoke_domain *domain, yoke__id id, void *object, void *block, b
     return yoke__a64_load_acquire(&record->block) == yoke__domain_offset(domain, block);
 }
 
-/* A child that died between claiming and opening its arguments: they are in flight no longer. The look for objects that
- * nobody wants, which follows every death, finds them. */
+/* A child that died between claiming and giving back what was carried: it is in flight no longer. */
 static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {
     yoke__process_record *record = object;
 
-    (void)domain;
     (void)id;
-    if (yoke__record_owner(record) == dead)
-        yoke__a32_store_release(&record->carried, 0);
+    if (yoke__record_owner(record) != dead || !yoke__a64_load_acquire(&record->block))
+        return;
+    yoke__directory_note_pending(domain); /* first: who repeats this finds no more than the block */
+    yoke__a32_store_release(&record->carried, 0);
 }
 
 /* Killed in between, the block is found linked, or the dead owner's. */
@@ -120,16 +121,31 @@ int yoke__record_create(yoke__handle **out, yoke_domain *domain, const yoke__rec
 
 /* ---- states ------------------------------------------------------------------------------------------------------ */
 
+bool yoke__record_claim_attempt(yoke__process_record *record, yoke__token child, uint32_t attempt)
+{
+    uint64_t expected = state_word(attempt, YOKE__RECORD_PREPARED);
+    return yoke__a64_cas_acq_rel(&record->state, &expected, state_word(child, YOKE__RECORD_CLAIMED));
+}
+
 bool yoke__record_claim(yoke__process_record *record, yoke__token child)
 {
-    uint64_t expected = state_word(0, YOKE__RECORD_PREPARED);
-    return yoke__a64_cas_acq_rel(&record->state, &expected, state_word(child, YOKE__RECORD_CLAIMED));
+    return yoke__record_claim_attempt(record, child, 0);
+}
+
+bool yoke__record_next_attempt(yoke__process_record *record, uint32_t attempt)
+{
+    uint64_t expected = state_word(attempt, YOKE__RECORD_PREPARED);
+    return yoke__a64_cas_acq_rel(&record->state, &expected, state_word(attempt + 1, YOKE__RECORD_PREPARED));
 }
 
 bool yoke__record_abandon(yoke__process_record *record)
 {
-    uint64_t expected = state_word(0, YOKE__RECORD_PREPARED);
-    return yoke__a64_cas_acq_rel(&record->state, &expected, state_word(0, YOKE__RECORD_ABANDONED));
+    uint64_t now = yoke__a64_load_acquire(&record->state);
+
+    while ((uint32_t)now == YOKE__RECORD_PREPARED)
+        if (yoke__a64_cas_acq_rel(&record->state, &now, state_word(0, YOKE__RECORD_ABANDONED)))
+            return true;
+    return false;
 }
 
 void yoke__record_running(yoke__process_record *record, yoke__token child)
@@ -187,15 +203,17 @@ bool yoke__record_noted(const yoke__process_record *record, yoke_exit_status *ou
 
 /* ---- references in flight ---------------------------------------------------------------------------------------- */
 
-int yoke__record_carry(yoke_domain *domain, yoke__process_record *record)
+int yoke__record_carry(yoke_domain *domain, yoke__handle *handle, yoke__start_block *block)
 {
-    yoke__start_block       *block = yoke__record_block(domain, record);
+    yoke__process_record    *record = handle->object;
     const yoke__start_entry *entries = yoke__block_entries(block);
 
     for (uint32_t i = 0; i < block->entry_count; i++)
         if (entries[i].what == YOKE__ENTRY_OBJECT)
             YOKE_TRY(yoke__reference_add(domain, entries[i].value));
-    yoke__a32_store_release(&record->carried, 1);
+    yoke__a32_store_relaxed(&record->carried, 1);
+    yoke__a64_store_release(&record->block, yoke__domain_offset(domain, block)); /* shows the ids */
+    yoke__alloc_give(domain, block, handle->id);
     return YOKE_OK;
 }
 

@@ -28,12 +28,13 @@ _Static_assert(sizeof(((yoke_result *)0)->text) == YOKE__RESULT_TEXT, "a record 
 typedef struct yoke__process_record {
     yoke__a64 state;
     uint64_t  nonce;
-    yoke__a64 note;   /* exit status as the system told it, see yoke__record_note(); 0: nobody reaped it yet */
-    yoke__a32 noted;  /* 1 once note stands; slept on by who waits for a child of the forkserver */
-    yoke__a32 carried; /* 1 while the block's objects are references in flight. Written by parent or child, whose the state
+    yoke__a64 note;  /* exit status as the system told it, see yoke__record_note(); 0: nobody reaped it yet */
+    yoke__a32 noted; /* 1 once note stands; slept on by who waits for a child of the forkserver */
+    yoke__a32
+        carried; /* 1 while the block's objects are references in flight. Written by parent or child, whose the state
                           says it is; read under the registry lock */
-    yoke__a64 block;  /* offset of the yoke__start_block, or 0 */
-    uint32_t  flags;  /* YOKE__START_… */
+    yoke__a64 block; /* offset of the yoke__start_block, or 0 */
+    uint32_t  flags; /* YOKE__START_… */
     uint32_t  method;
     int64_t   parent_pid;
     uint32_t  parent_token;
@@ -52,8 +53,8 @@ _Static_assert(sizeof(yoke__process_record) == 472, "shared layout");
 typedef struct yoke__start_block {
     uint64_t        arguments_size;
     uint32_t        entry_count;
-    uint32_t        target; /* yoke__target_kind */
-    yoke_code_place place;  /* where target is a place */
+    uint32_t        target;                    /* yoke__target_kind */
+    yoke_code_place place;                     /* where target is a place */
     uint8_t         function[YOKE__NAME_SIZE]; /* where it is a name */
 } yoke__start_block;
 _Static_assert(sizeof(yoke__start_block) % 8 == 0, "entries are aligned");
@@ -67,19 +68,19 @@ typedef enum yoke__target_kind {
 /* What the handle at this position of the arguments stands for. */
 typedef struct yoke__start_entry {
     uint32_t kind; /* yoke_kind */
-    uint32_t what; /* yoke__entry_kind */
+    uint32_t what; /* yoke__carried_kind */
     uint64_t value;
     uint64_t size; /* of a connection: bytes it had read ahead; they lie behind the arguments in order of the entries */
     uint8_t  domain[YOKE__NAME_SIZE]; /* of the named domain that is meant, or that the object lies in */
 } yoke__start_entry;
 
-typedef enum yoke__entry_kind {
+typedef enum yoke__carried_kind {
     YOKE__ENTRY_OBJECT = 1,  /* value: id in the default domain; a reference in flight */
     YOKE__ENTRY_ABROAD = 2,  /* value: id in the named domain, which the parent keeps a handle on */
     YOKE__ENTRY_CONN = 3,    /* value: {flags : 32 | index among the natives : 32} */
     YOKE__ENTRY_DOMAIN = 4,  /* named, or "" for the default one */
     YOKE__ENTRY_SEGMENT = 5, /* value: index among the natives */
-} yoke__entry_kind;
+} yoke__carried_kind;
 _Static_assert(sizeof(yoke__start_entry) == 88, "shared layout");
 
 extern const yoke__object_type yoke__process_type;
@@ -123,6 +124,10 @@ int yoke__record_create(yoke__handle **out, yoke_domain *domain, const yoke__rec
 /* One CAS each; false: it is not (or no longer) PREPARED. */
 bool yoke__record_claim(yoke__process_record *record, yoke__token child);
 bool yoke__record_abandon(yoke__process_record *record);
+/* While it is PREPARED, the upper half of the state counts attempts to start the child: one that was started by a former
+ * attempt can't claim any more. */
+bool yoke__record_claim_attempt(yoke__process_record *record, yoke__token child, uint32_t attempt);
+bool yoke__record_next_attempt(yoke__process_record *record, uint32_t attempt);
 /* By the child that claimed. */
 void yoke__record_running(yoke__process_record *record, yoke__token child);
 void yoke__record_finish(yoke__process_record *record, yoke__token child, const yoke_result *result);
@@ -132,9 +137,10 @@ bool yoke__record_result(const yoke__process_record *record, yoke_result *out);
 void yoke__record_note(yoke__process_record *record, const yoke_exit_status *status);
 bool yoke__record_noted(const yoke__process_record *record, yoke_exit_status *out);
 
-/* References in flight, by whom the state makes the owner. carry: the block is linked already, and the caller's handles
- * are open. drop: gives them back and frees the block. */
-int  yoke__record_carry(yoke_domain *domain, yoke__process_record *record);
+/* By the parent: makes the objects of a block of this process's, complete and intended for the record, references in
+ * flight, and the block the record's. The caller's handles on them are open. YOKE_ENOENT: nothing has happened. */
+int yoke__record_carry(yoke_domain *domain, yoke__handle *handle, yoke__start_block *block);
+/* By whom the state makes the owner: gives the references back and frees the block. */
 void yoke__record_drop(yoke_domain *domain, yoke__process_record *record);
 
 #endif

@@ -38,8 +38,9 @@ static int check_caller(void)
     const yoke__self *self = &yoke__self_state;
 
     if (!self->ready && !yoke__executable())
-        return yoke__fail(YOKE_EINVAL, "yoke_main was not called: call it first thing in main(), or set an executable that "
-                                       "does (yoke_set_executable)");
+        return yoke__fail(YOKE_EINVAL,
+                          "yoke_main was not called: call it first thing in main(), or set an executable that "
+                          "does (yoke_set_executable)");
     if (self->flags & YOKE__START_DAEMON)
         return yoke__fail(YOKE_EINVAL, "process %s is a daemon: daemons may not start processes", self->name);
     return YOKE_OK;
@@ -79,8 +80,9 @@ static int locate(yoke_code_place *place, const start *s)
         return yoke__fail_in(YOKE_EINVAL, "the function for process %s", s->options.name);
     YOKE_TRY(rc);
     if (place->build_size == 0)
-        return yoke__fail(YOKE_EINVAL, "the function for process %s lies in %s, whose build can't be identified: link it "
-                                       "with a build id, or use yoke_register and yoke_process_start_named",
+        return yoke__fail(YOKE_EINVAL,
+                          "the function for process %s lies in %s, whose build can't be identified: link it "
+                          "with a build id, or use yoke_register and yoke_process_start_named",
                           s->options.name, place->main_program ? "the program" : place->module);
     return YOKE_OK;
 }
@@ -113,14 +115,13 @@ static int make_block(const start *s)
         return yoke_last_error()->code;
     memset(block, 0, sizeof *block);
     int rc = fill_target(block, s);
-    if (rc < 0) {
-        yoke__free(s->domain, block);
-        return rc;
+    if (rc == YOKE_OK) {
+        yoke__cargo_fill(&s->cargo, block, !inherited);
+        rc = yoke__record_carry(s->domain, s->record, block);
     }
-    yoke__cargo_fill(&s->cargo, block, !inherited);
-    yoke__a64_store_release(&record_of(s)->block, yoke__domain_offset(s->domain, block));
-    yoke__alloc_give(s->domain, block, s->record->id);
-    return yoke__record_carry(s->domain, record_of(s));
+    if (rc < 0)
+        yoke__free(s->domain, block);
+    return rc;
 }
 
 static int make_record(start *s)
@@ -326,11 +327,19 @@ static int watch_the_dead(yoke_native *out)
     return YOKE_OK;
 }
 
+/* The process is there already, so this should not fail for a moment's lack of something. */
 static int watch(start *s, const yoke_identity *who)
 {
-    int rc = yoke__backend()->life->watch(&s->child->life, who);
-    if (rc == YOKE_ENOENT)
-        rc = watch_the_dead(&s->child->life);
+    int rc = YOKE_OK;
+
+    for (int tries = 0; tries < 3; tries++) {
+        rc = yoke__backend()->life->watch(&s->child->life, who);
+        if (rc == YOKE_ENOENT)
+            rc = watch_the_dead(&s->child->life);
+        if (rc == YOKE_OK)
+            break;
+        yoke__backend()->system->yield();
+    }
     return rc;
 }
 
@@ -435,7 +444,8 @@ int yoke_process_start(yoke_process **out, yoke_function *function, const yoke_i
     start s = {.function = function};
 
     if (!out || !function)
-        return yoke__fail(YOKE_EINVAL, "yoke_process_start needs %s", out ? "a function" : "somewhere to put the process");
+        return yoke__fail(YOKE_EINVAL, "yoke_process_start needs %s",
+                          out ? "a function" : "somewhere to put the process");
     return start_process(out, &s, arguments, options);
 }
 

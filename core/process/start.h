@@ -14,6 +14,8 @@
 #define YOKE_CORE_PROCESS_START_H
 
 #include "../domain/object.h"
+#include "../error.h"
+#include "args.h"
 
 #include <yoke/process.h>
 
@@ -50,7 +52,7 @@ typedef struct yoke__start_message {
     uint32_t role;
     uint32_t flags;
     uint32_t default_method; /* of the process family; yoke_start_method */
-    uint32_t reserved;
+    uint32_t attempt;        /* must equal the record's; only a forkserver that died makes it more than 0 */
     uint64_t domain_id;
     uint64_t domain_reserve;
     yoke__id record; /* 0 for the forkserver */
@@ -125,10 +127,9 @@ const char *yoke__executable(void);
 /* The one way out of a started child: handlers of yoke_at_exit, its own children, stdio, the result {how, code, error,
  * text}, the domain, exit_now. In a process that yoke did not start: exit(code). */
 _Noreturn void yoke__process_leave(yoke_outcome how, int code, int error, const char *text);
-/* Wrong index, kind or range of an argument: sentence to stderr and into the record; ends the child. */
-_Noreturn void yoke__args_fatal(const char *sentence);
-/* YOKE_CHECK failed: terminates this process's children, then kills what is left of them after a second. */
-void yoke__process_terminate_children(void);
+/* yoke__args_fatal (args.h): wrong index, kind or range of an argument: sentence to stderr and into the record; ends the
+ * child. yoke__process_terminate_children (../error.h): YOKE_CHECK failed: terminates this process's children, then kills
+ * what is left of them after a second. */
 
 /* Name for this process's participant slot and for messages: its own, or "MainProcess". Never NULL. */
 const char *yoke__process_own_name(void);

@@ -24,9 +24,9 @@ static uint64_t head_sequence(const yoke__queue *queue)
 
 static uint64_t tail_sequence(const yoke__queue *queue)
 {
-    uint64_t    sequence;
-    uint64_t    ring;
-    uint64_t    next;
+    uint64_t sequence;
+    uint64_t ring;
+    uint64_t next;
 
     do {
         ring = yoke__a64_load_acquire(&queue->state->tail_ring);

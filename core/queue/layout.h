@@ -14,9 +14,9 @@
 
 #include <stddef.h>
 
-#define YOKE__RING_FIRST    (UINT64_C(16) << 10) /* bytes of the first ring's records */
-#define YOKE__RING_LARGEST  (UINT64_C(1) << 20)  /* rings double up to here, then more of them are chained */
-#define YOKE__INLINE_LARGEST 4080u               /* payload bytes that a record may hold itself */
+#define YOKE__RING_FIRST     (UINT64_C(16) << 10) /* bytes of the first ring's records */
+#define YOKE__RING_LARGEST   (UINT64_C(1) << 20)  /* rings double up to here, then more of them are chained */
+#define YOKE__INLINE_LARGEST 4080u                /* payload bytes that a record may hold itself */
 
 /* Position in a ring and number of messages, in one word so that one store commits both:
  * {position / 16 : 36 | messages since the queue was made : 28}. */
@@ -48,11 +48,11 @@ typedef struct yoke__ring {
     yoke__a64 next;     /* offset of the ring that follows, 0 before; stored once, under the producers' lock */
     uint64_t  reserved[6];
     /* producers' line: written under their lock */
-    yoke__a64 tail; /* the release store is the commit of a put; pairs with the acquire load in ring_take */
+    yoke__a64 tail;      /* the release store is the commit of a put; pairs with the acquire load in ring_take */
     uint64_t  head_seen; /* an old head */
     uint64_t  reserved_tail[6];
     /* consumers' line: written under their lock */
-    yoke__a64 head; /* the release store gives the space back; pairs with the acquire load in ring_room */
+    yoke__a64 head;      /* the release store gives the space back; pairs with the acquire load in ring_room */
     uint64_t  tail_seen; /* an old tail */
     uint64_t  reserved_head[6];
 } yoke__ring;

@@ -11,11 +11,11 @@
 #include <string.h>
 
 typedef struct put_call {
-    const void    *data;
-    uint64_t       size;
-    yoke__block   *block; /* a copy outside the rings, or NULL */
-    yoke__content  content;
-    const char    *limit; /* what the last attempt met */
+    const void   *data;
+    uint64_t      size;
+    yoke__block  *block; /* a copy outside the rings, or NULL */
+    yoke__content content;
+    const char   *limit; /* what the last attempt met */
 } put_call;
 
 /* Producers' lock held. */
@@ -163,11 +163,12 @@ int yoke_queue_put_format(yoke_queue *queue, int64_t timeout, const char *format
             size = vsnprintf(text, (size_t)size + 1, format, again);
     }
     va_end(again);
-    if (size < 0)
-        return yoke__fail(YOKE_EINVAL, "the format can't be expanded");
     if (!text)
         return yoke__fail(YOKE_ENOMEM, "no memory for a text of %d bytes", size);
-    rc = yoke__queue_put(queue, text, (uint64_t)size, YOKE__CONTENT_BYTES, timeout);
+    if (size < 0)
+        rc = yoke__fail(YOKE_EINVAL, "the format can't be expanded");
+    else
+        rc = yoke__queue_put(queue, text, (uint64_t)size, YOKE__CONTENT_BYTES, timeout);
     if (text != small)
         free(text);
     return rc;

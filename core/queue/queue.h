@@ -64,8 +64,8 @@ int yoke__queue_put(yoke_queue *handle, const void *data, uint64_t size, yoke__c
 /* Where a message goes: returns where its size bytes are to be copied, or NULL with the code in *code and the error
  * noted; then the message stays. Called under the consumers' lock. */
 typedef void *yoke__destination(void *user, uint64_t size, int *code);
-int yoke__queue_get(yoke_queue *handle, yoke__content content, yoke__destination *destination, void *user,
-                    int64_t timeout);
+int           yoke__queue_get(yoke_queue *handle, yoke__content content, yoke__destination *destination, void *user,
+                              int64_t timeout);
 /* Consumers' lock held: discards all messages that are committed; returns how many. */
 uint64_t yoke__queue_discard(yoke__queue *queue);
 

@@ -62,10 +62,17 @@ static uint64_t record_units(const yoke__ring *ring, const yoke__record *record,
     uint64_t units = 0;
 
     switch (record->form) {
-    case YOKE__FORM_INLINE: units = yoke__record_bytes(record->size) / 16u; break;
-    case YOKE__FORM_BLOCK: units = 1; break;
-    case YOKE__FORM_PAD: units = record->size / 16u; break;
-    default: break;
+    case YOKE__FORM_INLINE:
+        units = yoke__record_bytes(record->size) / 16u;
+        break;
+    case YOKE__FORM_BLOCK:
+        units = 1;
+        break;
+    case YOKE__FORM_PAD:
+        units = record->size / 16u;
+        break;
+    default:
+        break;
     }
     return units <= left && units <= to_end ? units : 0;
 }

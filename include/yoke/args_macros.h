@@ -10,6 +10,7 @@
  */
 #ifndef YOKE_ARGS_MACROS_H
 #define YOKE_ARGS_MACROS_H
+/* clang-format off */
 
 #include "args.h"
 
@@ -27,7 +28,6 @@
         const yoke_variant *: yoke_item_variant_ YOKE_HANDLES_(YOKE_HANDLE_CASES_))(x)
 
 /* How many: what is given pushes the right number into the place of N. */
-/* clang-format off */
 #define YOKE_33RD_(a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4, c5, \
                    c6, c7, c8, c9, d0, d1, d2, N, ...) N
 #define YOKE_COUNT_(...)                                                                                               \
@@ -37,7 +37,6 @@
 #define YOKE_COMMA_(...)                                                                                               \
     YOKE_33RD_(__VA_ARGS__, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,  \
                1, 0, ~)
-/* clang-format on */
 #define YOKE_CAT_(a, b)  YOKE_CAT2_(a, b)
 #define YOKE_CAT2_(a, b) a##b
 
@@ -173,4 +172,5 @@ template <class... A> inline yoke_items_<sizeof...(A)> yoke_items_of_(const A &.
 
 #endif
 
+/* clang-format on */
 #endif

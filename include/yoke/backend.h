@@ -26,9 +26,9 @@ typedef intptr_t yoke_native;
 
 /** Shared memory as one process sees it. Filled by the backend. */
 typedef struct yoke_memory {
-    void       *base;      /**< start of the mapping */
-    uint64_t    reserved;  /**< bytes of address space from base; only the committed ones may be touched */
-    yoke_native handle;    /**< what another process needs to map the same memory */
+    void       *base;     /**< start of the mapping */
+    uint64_t    reserved; /**< bytes of address space from base; only the committed ones may be touched */
+    yoke_native handle;   /**< what another process needs to map the same memory */
 } yoke_memory;
 
 /** Shared memory. */
@@ -152,9 +152,9 @@ typedef enum yoke_signal { YOKE_SIGNAL_INTERRUPT, YOKE_SIGNAL_TERMINATE, YOKE_SI
 
 /** How a process ended, as the system tells its parent. */
 typedef struct yoke_exit_status {
-    bool    known;    /**< false if somebody else reaped it */
-    int32_t code;     /**< exit status, if signal is 0 */
-    int32_t signal;   /**< POSIX signal number, else 0 */
+    bool    known;  /**< false if somebody else reaped it */
+    int32_t code;   /**< exit status, if signal is 0 */
+    int32_t signal; /**< POSIX signal number, else 0 */
 } yoke_exit_status;
 
 /** Starting and ending processes. */
@@ -263,7 +263,7 @@ struct yoke_stream_request {
     yoke_stream_done *done; /**< NULL: the caller will wait() */
     void             *user;
     bool              wait_next; /**< this thread's next call into streams is wait() for this request: saves work */
-    bool              tentative; /**< a write that may soon be cancelled: no byte counts as written before there is room */
+    bool tentative; /**< a write that may soon be cancelled: no byte counts as written before there is room */
     /* The result, once the request is done. */
     int     status; /**< YOKE_OK, or a negative code */
     int64_t native; /**< what the system said, if status is negative */

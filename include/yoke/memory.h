@@ -268,9 +268,9 @@ int yoke_array_make_(yoke_array **out, size_t count, const T *initial, const yok
 #define YOKE_ARRAY_OPEN(out, T, domain, name)              yoke_array_find_<T>(out, yoke_value_by_name_(domain, name))
 #endif
 /** T *: where the value lies; NULL if it is no T. */
-#define YOKE_VALUE(value, T)           ((T *)yoke_value_data_(value, YOKE_TYPE_(T), sizeof(T)))
+#define YOKE_VALUE(value, T) ((T *)yoke_value_data_(value, YOKE_TYPE_(T), sizeof(T)))
 /** T *: the first element; NULL if it is no array of T. */
-#define YOKE_ARRAY(array, T)           ((T *)yoke_array_data_(array, YOKE_TYPE_(T), sizeof(T)))
+#define YOKE_ARRAY(array, T) ((T *)yoke_array_data_(array, YOKE_TYPE_(T), sizeof(T)))
 /** T *: an element; NULL if there is no such element. */
 #define YOKE_ARRAY_AT(array, T, index) ((T *)yoke_array_at_(array, YOKE_TYPE_(T), sizeof(T), index))
 

@@ -45,6 +45,12 @@
 
 YOKE_BEGIN
 
+#if defined(__GNUC__) && !defined(YOKE_DOXYGEN)
+#define YOKE_NORETURN_ __attribute__((noreturn))
+#else
+#define YOKE_NORETURN_
+#endif
+
 /** What runs in a child. A negative return is an error: the result carries the text of the child's last error. What the
  *  arguments give out lives until the process has run its exit handlers. */
 typedef int yoke_function(const yoke_args *args);
@@ -78,7 +84,7 @@ typedef enum yoke_outcome {
 } yoke_outcome;
 
 /** The null device, in the options of yoke_process_start(). */
-#define YOKE_STDIO_NULL    (-1)
+#define YOKE_STDIO_NULL (-1)
 /** What the parent has. */
 #define YOKE_STDIO_INHERIT (-2)
 
@@ -86,7 +92,7 @@ typedef enum yoke_outcome {
 typedef struct yoke_process_options {
     YOKE_SIZED_(yoke_process_options);
     /** At most 63 bytes. Default: "Process-N", the Nth child of the program; "Process-N:M", the Mth child of that. */
-    const char *name;
+    const char       *name;
     yoke_start_method method;
     /** A daemon is terminated when its parent exits in good order, and may not start processes itself. Default: no. */
     yoke_choice daemon;
@@ -123,51 +129,82 @@ typedef struct yoke_result {
 
 /**
  * Makes this program able to start processes. Call it first thing in main(), before threads and before other functions
- * of yoke, but after yoke_register() and yoke_backend_choose().
+ * of yoke, but after yoke_register(), yoke_backend_choose() and yoke_domain_configure().
  *
  * In a process started by yoke this runs its function and never returns. A process that claims to be one but whose
  * channel doesn't answer rightly ends with a sentence on stderr and status 125, before any code of the program ran.
  *
- * argc and argv are main()'s and must stay as long as the program. Calling it again does nothing.
+ * @param argc main()'s.
+ * @param argv main()'s; borrowed for the call.
+ *
+ * Calling it again does nothing. By one thread.
  */
 YOKE_API void yoke_main(int argc, char **argv);
 
 /**
  * Gives a function a name that yoke_process_start_named() finds in the child, for where its place can't be verified or
- * another executable is meant. Call it in every process before yoke_main(). name is copied; at most 63 bytes.
- * @return YOKE_OK; YOKE_EEXIST: another function has that name; YOKE_EINVAL: no name or function; YOKE_ENOMEM.
- * Not thread-safe.
+ * another executable is meant. Call it in every process before yoke_main(), by one thread.
+ *
+ * @param name     Copied; at most 63 bytes.
+ * @param function What it names.
+ * @retval YOKE_OK     Also if that function has that name already.
+ * @retval YOKE_EEXIST Another function has the name.
+ * @retval YOKE_EINVAL No name, a too long one, or no function.
+ * @retval YOKE_ENOMEM
  */
 YOKE_API int yoke_register(const char *name, yoke_function *function);
 
 /**
- * The start method of this program and of the processes it starts, until set again.
- * @return YOKE_OK; YOKE_EINVAL: no such method; YOKE_ENOTSUP: not on this system (yoke_start_methods()).
+ * Sets the start method of this program and of the processes it starts, until set again. By one thread.
+ *
+ * @param method YOKE_START_DEFAULT goes back to the environment variable, or spawn.
+ * @retval YOKE_OK
+ * @retval YOKE_EINVAL  There is no such method.
+ * @retval YOKE_ENOTSUP This system hasn't got it; see yoke_start_methods().
  */
 YOKE_API int yoke_set_start_method(yoke_start_method method);
+
 /**
- * The method that a start without option would use. Never YOKE_START_DEFAULT unless the environment variable
+ * The method that a start without option would use now. YOKE_START_DEFAULT only if the environment variable
  * YOKE_START_METHOD names no method, which yoke_last_error() then tells.
  */
 YOKE_API yoke_start_method yoke_get_start_method(void);
-/** The methods this system has, one bit each: 1u << YOKE_START_SPAWN and so on. */
+
+/** The methods this system has, one bit each: `1u << YOKE_START_SPAWN` and so on. */
 YOKE_API unsigned yoke_start_methods(void);
+
 /** "spawn", "fork", "forkserver" or "default"; NULL for no method. */
 YOKE_API const char *yoke_start_method_name(yoke_start_method method);
-/** The method of that name. YOKE_EINVAL: there is none; the sentence lists them. */
-YOKE_API int yoke_start_method_parse(yoke_start_method *out, const char *name);
+
 /**
- * The executable that spawn and the forkserver run from now on; NULL: the running one. For programs whose main() is not
- * theirs (plugins, language bindings): with an executable set, such as yoke's installed helper, yoke_main() need not
- * have been called, and functions have to lie in a shared library. The path is copied.
- * @return YOKE_OK or YOKE_ENOMEM.
+ * The method of that name, as options of programs have it.
+ *
+ * @param out  Receives it.
+ * @param name One of those of yoke_start_method_name().
+ * @retval YOKE_OK
+ * @retval YOKE_EINVAL There is none; the sentence lists them.
+ */
+YOKE_API int yoke_start_method_parse(yoke_start_method *out, const char *name);
+
+/**
+ * Sets the executable that spawn and the forkserver run from now on. For programs whose main() is not theirs (plugins,
+ * language bindings): with one set, such as yoke's installed helper, yoke_main() need not have been called, and functions
+ * have to lie in a shared library.
+ *
+ * @param path Copied. NULL: the running executable again.
+ * @retval YOKE_OK
+ * @retval YOKE_ENOMEM
  */
 YOKE_API int yoke_set_executable(const char *path);
+
 /**
- * A function that the forkserver calls before it forks anything, so that its children find the work done: libraries
- * loaded, tables filled. Set it before the first forkserver start; it is called with no arguments. If it fails, the
- * forkserver reports that on stderr and serves all the same. NULL: none.
- * @return YOKE_OK; YOKE_EINVAL: its place can't be told to another process; YOKE_EBUSY: the forkserver runs already.
+ * Sets a function that the forkserver calls before it forks anything, so that its children find the work done: libraries
+ * loaded, tables filled. If it fails, the forkserver reports that on stderr and serves all the same.
+ *
+ * @param function Called with no arguments. NULL: none.
+ * @retval YOKE_OK
+ * @retval YOKE_EINVAL Its place can't be told to another process.
+ * @retval YOKE_EBUSY  The forkserver runs already: set it before the first start that needs one.
  */
 YOKE_API int yoke_set_forkserver_preload(yoke_function *function);
 
@@ -181,106 +218,169 @@ YOKE_API int yoke_cpu_count_all(void);
 /**
  * Starts a process that calls function(arguments).
  *
- * function may be static. It must lie in the program or in a shared library; except under fork its place is told as an
- * offset in its module, and the child verifies that the module is the same build.
+ * The function may be static. It must lie in the program or in a shared library; except under fork its place is told as
+ * an offset in its module, and the child verifies that the module is the same build.
  *
- * arguments: YOKE_ARGS(…) of plain values, handles and lists of them, or NULL for none; copied before the call returns,
- * at most 1 GiB. Objects are kept alive until the child has them. Connections: the child gets an end of its own, and the
- * caller's answers YOKE_EMOVED from then on; with YOKE_GIVE it is closed.
+ * Objects in the arguments live at least until the child has them. A connection moves: the child gets the end, and the
+ * caller's handle answers YOKE_EMOVED from then on; with YOKE_GIVE it is closed. Objects of a named domain need that
+ * domain to have its name in the child, and this process to live until the child has them.
  *
- * *out must be closed: yoke_process_finish() or yoke_process_close(). Out of the child only its function returns; what
- * goes wrong in the child before that, such as a function of another build, is told by its result.
+ * What goes wrong in the child before its function runs, such as a function of another build, is told by its result.
+ * On failure of this call no process runs, nothing was moved or closed, and *out is untouched.
  *
- * On failure no process runs, nothing was moved or closed, and *out is not touched:
- * @return YOKE_OK;
- *   YOKE_EINVAL: yoke_main() was not called, the caller is a daemon, a bad handle, option or name, a function that
- *     lies in no identifiable module;
- *   YOKE_ENOTSUP: method or option not on this system or not for this method;
- *   YOKE_ENOENT: no such executable or working directory;
- *   YOKE_EACCES: the executable may not be run;
- *   YOKE_EMSGSIZE: arguments over 1 GiB, or over 240 connections;
- *   YOKE_EMOVED, YOKE_EBUSY: a connection that can't be passed (any more);
- *   YOKE_ENOMEM: no memory, process or descriptor left;
- *   YOKE_EIO: the system refused otherwise.
+ * Any thread. Under fork all stdio streams are flushed first, so none may be locked by a thread that waits in it.
  *
- * Thread-safe. Under fork, stdio is flushed before.
+ * @param out       Receives the process; close it by yoke_process_finish() or yoke_process_close().
+ * @param function  What to run there.
+ * @param arguments YOKE_ARGS(…) of plain values, handles and lists of them, or NULL for none. Copied; at most 1 GiB.
+ * @param options   NULL means defaults. Borrowed for the call.
+ * @retval YOKE_OK      It runs, or has already run.
+ * @retval YOKE_EINVAL  yoke_main() was not called; the caller is a daemon; a bad handle, option or name; a function that
+ *                      lies in no module that can be identified.
+ * @retval YOKE_ENOTSUP A method this system hasn't got, or an option that the method hasn't.
+ * @retval YOKE_ENOENT  No such executable or working directory.
+ * @retval YOKE_EACCES  The executable may not be run.
+ * @retval YOKE_EMSGSIZE Arguments over 1 GiB, or over 240 connections.
+ * @retval YOKE_EMOVED  A connection in the arguments has moved away before.
+ * @retval YOKE_EBUSY   A connection is in use by another thread, or stands in the arguments twice.
+ * @retval YOKE_ENOMEM  No memory, processes or descriptors are left.
+ * @retval YOKE_EIO     The system refused otherwise.
  */
 YOKE_API YOKE_CHECKED int yoke_process_start(yoke_process **out, yoke_function *function, const yoke_item *arguments,
                                              const yoke_process_options *options);
-/** The same for a function that the child has registered as name. It need not be registered here. */
+
+/**
+ * The same for a function by name: one that yoke_register() has named in the child. Under fork it must have the name
+ * here (else YOKE_ENOENT); with the other methods the child's result tells.
+ */
 YOKE_API YOKE_CHECKED int yoke_process_start_named(yoke_process **out, const char *name, const yoke_item *arguments,
                                                    const yoke_process_options *options);
 
 /* ---- a started process ------------------------------------------------------------------------------------------- */
 
 /**
- * Waits until the process is gone, for timeout milliseconds. May be repeated, and called by several threads.
- * @return YOKE_OK; YOKE_ETIMEDOUT; YOKE_ECHILD: not started by this process, or the calling process itself; YOKE_EINVAL.
+ * Waits until the process is gone. May be repeated, and called by several threads.
+ *
+ * @param process A process that this one started.
+ * @param timeout Milliseconds, or YOKE_FOREVER.
+ * @retval YOKE_OK        It is gone; yoke_process_result() tells how.
+ * @retval YOKE_ETIMEDOUT It still runs.
+ * @retval YOKE_ECHILD    Not started by this process, or the calling process itself.
+ * @retval YOKE_EINVAL    No open handle.
  */
 YOKE_API YOKE_CHECKED int yoke_process_join(yoke_process *process, int64_t timeout);
+
 /**
- * Joins, tells the result (result may be NULL) and closes. After YOKE_ETIMEDOUT the handle is still open.
- * @return as yoke_process_join(). A process that failed is no error of this call: see result.
+ * Joins, tells the result, and closes. A process that failed is no error of this call: see the result.
+ *
+ * @param process Closed unless this fails.
+ * @param result  Receives how it ended; its struct_size must be set. NULL: not asked.
+ * @param timeout As yoke_process_join().
+ * @return As yoke_process_join(). After YOKE_ETIMEDOUT the handle is still open.
  */
 YOKE_API YOKE_CHECKED int yoke_process_finish(yoke_process *process, yoke_result *result, int64_t timeout);
+
 /**
  * How the process ended, or YOKE_RUNNING. Never waits.
- * @return YOKE_OK; YOKE_ECHILD; YOKE_EINVAL, also for a struct_size of 0.
+ *
+ * @param process A process that this one started.
+ * @param out     Its struct_size must be set.
+ * @retval YOKE_OK
+ * @retval YOKE_ECHILD Not started by this process, or the calling process itself.
+ * @retval YOKE_EINVAL No open handle, or a struct_size of 0.
  */
 YOKE_API int yoke_process_result(yoke_process *process, yoke_result *out);
-/** True until the process is gone. Also for yoke_process_parent(). False with the last error set on a bad handle. */
+
+/**
+ * Whether it runs. Also of yoke_process_parent() and yoke_process_current(). False with the last error set on a bad
+ * handle, and for a process that somebody else started.
+ */
 YOKE_API bool yoke_process_is_alive(const yoke_process *process);
-/** Asks it to end: SIGTERM on POSIX. Fine if it is gone already. YOKE_OK, YOKE_ECHILD, YOKE_EINVAL, YOKE_EACCES. */
+
+/**
+ * Asks it to end: SIGTERM on POSIX.
+ *
+ * @retval YOKE_OK     Asked, or gone already.
+ * @retval YOKE_ECHILD Not started by this process, or the calling process itself.
+ * @retval YOKE_EINVAL No open handle.
+ * @retval YOKE_EACCES It has changed to another user.
+ */
 YOKE_API int yoke_process_terminate(yoke_process *process);
 /** Ends it at once: SIGKILL on POSIX. Otherwise as yoke_process_terminate(). */
 YOKE_API int yoke_process_kill(yoke_process *process);
 /** Interrupts it: SIGINT on POSIX. Otherwise as yoke_process_terminate(). */
 YOKE_API int yoke_process_interrupt(yoke_process *process);
-/** The system's number of it, also after its end; -1 on a bad handle. */
+
+/** The system's number of it, also after its end; -1 with the last error set on a bad handle. */
 YOKE_API int64_t yoke_process_pid(const yoke_process *process);
-/** Its name, which lives as long as the handle; NULL on a bad handle. */
+/** Its name, which lives as long as the handle; NULL with the last error set on a bad handle. */
 YOKE_API const char *yoke_process_name(const yoke_process *process);
-/** Whether it is a daemon. */
+/** Whether it is a daemon; false with the last error set on a bad handle. */
 YOKE_API bool yoke_process_is_daemon(const yoke_process *process);
+
 /**
- * A native descriptor or HANDLE that is readable (signalled) once the process is gone, for poll() and event loops. It
- * stays the library's and lives until the process is closed.
- * @return YOKE_OK; YOKE_ECHILD; YOKE_EINVAL.
+ * A native descriptor or HANDLE that is readable (signalled) once the process is gone, for poll() and event loops. A
+ * forked copy of this process has it no longer.
+ *
+ * @param process A process that this one started.
+ * @param native  Receives it. It stays the library's and lives until the process is closed.
+ * @retval YOKE_OK
+ * @retval YOKE_ECHILD Not started by this process, or the calling process itself.
+ * @retval YOKE_EINVAL No open handle, or native is NULL.
  */
 YOKE_API int yoke_process_sentinel(const yoke_process *process, intptr_t *native);
+
 /**
- * Drops the handle of a process that is gone. NULL is fine. In a process that didn't start it: drops the handle only.
- * @return YOKE_OK; YOKE_EBUSY: it still runs, and the handle stays open; YOKE_EINVAL.
+ * Drops the handle of a process that is gone. In a process that didn't start it: drops the handle only.
+ *
+ * @param process NULL is fine.
+ * @retval YOKE_OK
+ * @retval YOKE_EBUSY  It still runs, and the handle stays open.
+ * @retval YOKE_EINVAL No open handle; or that of yoke_process_current() or yoke_process_parent().
  */
 YOKE_API int yoke_process_close(yoke_process *process);
 
 /**
- * The calling process: its name, pid and daemon flag can be asked. "MainProcess" where yoke didn't start it. Stays the
- * library's. NULL with the last error set if memory lacks.
+ * The calling process: its name, pid and daemon flag can be asked. Its name is "MainProcess" where yoke didn't start it.
+ * Stays the library's. NULL with the last error set if memory lacks.
  */
 YOKE_API const yoke_process *yoke_process_current(void);
-/** The process that started this one: name, pid and whether it lives. NULL in a process that yoke didn't start. */
-YOKE_API const yoke_process *yoke_process_parent(void);
+
 /**
- * The children of this process that still run. Writes up to capacity handles to out (which stay whose they were) and
- * returns how many there are. Those that are gone are reaped on the way. Never fails.
+ * The process that started this one: name, pid and whether it lives can be asked. Stays the library's. NULL with the
+ * last error set (YOKE_ENOENT) in a process that yoke didn't start.
+ */
+YOKE_API const yoke_process *yoke_process_parent(void);
+
+/**
+ * The children of this process that still run. Those that are gone are reaped on the way.
+ *
+ * @param out      Receives up to capacity handles, the youngest first, which stay whose they are. May be NULL.
+ * @param capacity Room in out.
+ * @return How many there are. Never fails.
  */
 YOKE_API int64_t yoke_active_children(yoke_process **out, size_t capacity);
 
 /* ---- leaving ----------------------------------------------------------------------------------------------------- */
 
 /**
- * Ends the calling process with that code: in a child by the exit rules above, result YOKE_EXITED; elsewhere as exit()
- * does. Never returns.
+ * Ends the calling process: in a child by the exit rules above, with the result YOKE_EXITED; elsewhere as exit() does.
+ * Never returns.
+ *
+ * @param code All 32 bits reach the parent's result. As exit status of the system: 1 if it is negative, or if its lowest
+ *             8 bits alone would read as success.
  */
-#if defined(__GNUC__)
-__attribute__((noreturn))
-#endif
-YOKE_API void yoke_exit(int code);
+YOKE_NORETURN_ YOKE_API void yoke_exit(int code);
+
 /**
- * Has handler(user) called when this process ends in good order, last registered first, before its children are ended.
- * Not inherited by children. A handler may call anything but yoke_at_exit() and yoke_exit().
- * @return YOKE_OK; YOKE_EINVAL: NULL; YOKE_ENOMEM.
+ * Has a function called when this process ends in good order: last registered first, before its children are ended. Not
+ * inherited by children. Any thread.
+ *
+ * @param handler May call anything but yoke_at_exit().
+ * @param user    Handed to it.
+ * @retval YOKE_OK
+ * @retval YOKE_EINVAL handler is NULL.
+ * @retval YOKE_ENOMEM
  */
 YOKE_API int yoke_at_exit(void (*handler)(void *user), void *user);
 

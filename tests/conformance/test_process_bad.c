@@ -135,9 +135,9 @@ static void executable_without_yoke_is_told_by_the_result(void **state)
     yoke_process *process;
 
     (void)state;
-    assert_ok(yoke_process_start_named(&process, "anything", NULL,
-                                       YOKE_OPTIONS(yoke_process_options, .method = YOKE_START_SPAWN,
-                                                    .executable = "/bin/true")));
+    assert_ok(yoke_process_start_named(
+        &process, "anything", NULL,
+        YOKE_OPTIONS(yoke_process_options, .method = YOKE_START_SPAWN, .executable = "/bin/true")));
     yoke_result result = finish(process);
     assert_int_equal(result.how, YOKE_NOT_STARTED);
     assert_non_null(strstr(result.text, "yoke_main"));
@@ -156,9 +156,8 @@ static void function_of_another_build_is_told_by_the_result(void **state)
     snprintf(strrchr(path, '/'), 32, "/conformance.process");
     if (access(path, X_OK) < 0)
         skip(); /* that one was not built */
-    assert_ok(yoke_process_start(
-        &process, return_number, YOKE_ARGS(1),
-        YOKE_OPTIONS(yoke_process_options, .method = YOKE_START_SPAWN, .executable = path)));
+    assert_ok(yoke_process_start(&process, return_number, YOKE_ARGS(1),
+                                 YOKE_OPTIONS(yoke_process_options, .method = YOKE_START_SPAWN, .executable = path)));
     yoke_result result = finish(process);
     assert_int_equal(result.how, YOKE_NOT_STARTED);
     assert_int_equal(result.error, YOKE_EINVAL);
@@ -170,7 +169,7 @@ static void missing_directory_is_told(void **state)
 
     (void)state;
     const yoke_process_options *options = YOKE_OPTIONS(yoke_process_options, .working_directory = "/nowhere/at/all");
-    int rc = yoke_process_start(&process, return_number, YOKE_ARGS(1), options);
+    int                         rc = yoke_process_start(&process, return_number, YOKE_ARGS(1), options);
     if (rc < 0) {
         assert_fails(rc, YOKE_ENOENT, "/nowhere/at/all");
         return;
@@ -292,12 +291,12 @@ static void lack_of_descriptors_is_told_and_nothing_lost(void **state)
 
 static void lack_of_memory_is_told_and_nothing_lost(void **state)
 {
-    size_t   size = (size_t)64 << 20; /* more than main() allows the domain */
-    uint8_t *bytes = calloc(1, size);
+    size_t size = (size_t)64 << 20; /* more than main() allows the domain */
 
     (void)state;
     if (method_under_test() == YOKE_START_FORK)
         skip(); /* arguments lie in inherited memory */
+    uint8_t *bytes = calloc(1, size);
     assert_non_null(bytes);
     assert_int_equal(refuse(return_number, YOKE_ARGS(1, YOKE_BYTES(bytes, size)), NULL), YOKE_ENOMEM);
     free(bytes);

@@ -117,8 +117,8 @@ static void channel_that_does_not_answer_is_refused(void **state)
 
 static void argument_that_is_not_ours_is_refused(void **state)
 {
-    const char *const flags[] = {"--yoke-child=", "--yoke-child=x:posix", "--yoke-child=1:posix", "--yoke-child=9999:posix",
-                                 "--yoke-child=2", "--yoke-child=243:posix"};
+    const char *const flags[] = {"--yoke-child=",           "--yoke-child=x:posix", "--yoke-child=1:posix",
+                                 "--yoke-child=9999:posix", "--yoke-child=2",       "--yoke-child=243:posix"};
 
     (void)state;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)

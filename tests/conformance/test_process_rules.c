@@ -177,7 +177,8 @@ static void daemons_end_with_their_parent_even_if_stubborn(void **state)
     assert_int_equal(result_of(leave_daemons_behind, YOKE_ARGS(queue), NULL).code, 0);
     for (int i = 0; i < 2; i++) {
         char line[32];
-        if (yoke_queue_get_string(queue, line, sizeof line, YOKE_NOWAIT) == YOKE_OK) /* ended before it began, perhaps */
+        if (yoke_queue_get_string(queue, line, sizeof line, YOKE_NOWAIT) ==
+            YOKE_OK) /* ended before it began, perhaps */
             assert_gone((pid_t)atoi(line));
     }
     yoke_queue_close(queue);

@@ -56,9 +56,12 @@ static void none_and_many_arguments_arrive(void **state)
     (void)state;
     assert_int_equal(result_of(count_arguments, NULL, NULL).code, 0);
     assert_int_equal(result_of(count_arguments, YOKE_ARGS(), NULL).code, 0);
-    assert_int_equal(result_of(count_arguments, YOKE_ARGS(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
-                                                          19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32),
-                               NULL).code, 32);
+    assert_int_equal(result_of(count_arguments,
+                               YOKE_ARGS(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+                                         23, 24, 25, 26, 27, 28, 29, 30, 31, 32),
+                               NULL)
+                         .code,
+                     32);
 }
 
 static int check_nested(const yoke_args *args)
@@ -345,8 +348,8 @@ static int variable_length(const char *name, const yoke_process_options *options
 
 static void environment_is_inherited_extended_or_replaced(void **state)
 {
-    const char *const add[] = {"YOKE_TEST_A=1", "YOKE_TEST_B=123", "YOKE_TEST_GONE", "YOKE_TEST_A=12", NULL};
-    const char *const whole[] = {"YOKE_TEST_C=1234", NULL};
+    const char *const           add[] = {"YOKE_TEST_A=1", "YOKE_TEST_B=123", "YOKE_TEST_GONE", "YOKE_TEST_A=12", NULL};
+    const char *const           whole[] = {"YOKE_TEST_C=1234", NULL};
     const yoke_process_options *added = YOKE_OPTIONS(yoke_process_options, .environment_add = add);
     const yoke_process_options *replaced = YOKE_OPTIONS(yoke_process_options, .environment = whole);
     const yoke_process_options *both = YOKE_OPTIONS(yoke_process_options, .environment = whole, .environment_add = add);
@@ -382,7 +385,8 @@ static void working_directory_is_inherited_or_chosen(void **state)
     assert_non_null(getcwd(path, sizeof path));
     assert_int_equal(result_of(check_directory, YOKE_ARGS(path), NULL).code, 0);
     assert_int_equal(
-        result_of(check_directory, YOKE_ARGS("/"), YOKE_OPTIONS(yoke_process_options, .working_directory = "/")).code, 0);
+        result_of(check_directory, YOKE_ARGS("/"), YOKE_OPTIONS(yoke_process_options, .working_directory = "/")).code,
+        0);
 }
 
 static int print_and_look(const yoke_args *args)

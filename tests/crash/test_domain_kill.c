@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -44,8 +45,6 @@ static void set_up_nothing(void *context)
     (void)context;
 }
 
-/* The victim must not inherit a handle, or its open would only count: it gets a name of its own, which is then moved.
- * So the survivor opens after the fork in verify(), or the domain is kept by another process. Here: a keeper. */
 static void open_theirs(void *context)
 {
     fixture *f = context;
@@ -90,8 +89,8 @@ static void run(crash_case test)
     fixture      f = {.name = ""};
     crash_result result;
     snprintf(f.name, sizeof f.name, "domain-kill-%ld", (long)getpid());
-    test.set_up = set_up_nothing;
-    test.verify = verify;
+    test.set_up = test.set_up ? test.set_up : set_up_nothing;
+    test.verify = test.verify ? test.verify : verify;
     test.context = &f;
     assert_true(crash_run(&test, &result));
     assert_int_equal(result.faults, 0);
@@ -109,34 +108,86 @@ static void test_dying_while_closing_a_domain(void **state)
     run((crash_case){.name = "domain, last close", .enter = open_theirs, .operation = close_theirs});
 }
 
-/* ---- with somebody else in it -------------------------------------------------------------------------------------- */
+/* ---- with somebody else in it ------------------------------------------------------------------------------------ */
 
-typedef struct keeper {
-    pid_t pid;
-    int   go[2];
+static struct {
+    pid_t    pid;
+    int      go;
+    uint64_t id; /* of its domain */
 } keeper;
 
-static keeper kept;
+static _Noreturn void keep(fixture *f, int ready, int go)
+{
+    char byte;
+    open_theirs(f);
+    uint64_t id = yoke__domain_header(f->theirs)->id;
+    if (write(ready, &id, sizeof id) != sizeof id || read(go, &byte, 1) < 0) {
+        _exit(4);
+    }
+    close_theirs(f);
+    _exit(0);
+}
 
 /* Another process makes the domain and stays in it until told. */
 static void set_up_keeper(void *context)
 {
-    fixture *f = context;
-    char     byte;
-    int      ready[2];
-    assert_int_equal(pipe(kept.go) + pipe(ready), 0);
-    kept.pid = fork();
-    assert_true(kept.pid >= 0);
-    if (kept.pid == 0) {
-        close(kept.go[1]);
-        open_theirs(f);
-        (void)!write(ready[1], "x", 1);
-        (void)!read(kept.go[0], &byte, 1);
-        close_theirs(f);
-        _exit(0);
+    int ready[2];
+    int go[2];
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(pipe(ready), 0);
+    keeper.pid = fork();
+    assert_true(keeper.pid >= 0);
+    if (keeper.pid == 0) {
+        close(go[1]);
+        keep(context, ready[1], go[0]);
     }
-    close(kept.go[0]);
+    close(go[0]);
     close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(read(ready[0], &keeper.id, sizeof keeper.id), sizeof keeper.id);
     close(ready[0]);
+    keeper.go = go[1];
+}
+
+static const char *verify_with_keeper(void *context)
+{
+    fixture *f = context;
+    uint64_t id = 0;
+    int      status;
+    if (yoke_domain_open(&f->mine, f->name, &options) == YOKE_OK) {
+        id = yoke__domain_header(f->mine)->id;
+        yoke__domain_recover(f->mine);
+        yoke_domain_close(f->mine);
+    }
+    bool there = exists(f->name);
+    close(keeper.go);
+    if (waitpid(keeper.pid, &status, 0) != keeper.pid || status != 0) {
+        return "the process that stayed in it failed";
+    }
+    if (id != keeper.id) {
+        return "another domain took its name, or it can't be opened";
+    }
+    return !there ? "its name went while it was in use" : exists(f->name) ? "its name stayed" : NULL;
+}
+
+static void test_dying_while_joining_or_leaving_a_domain_in_use(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, join and leave",
+                     .set_up = set_up_keeper,
+                     .operation = open_and_close_theirs,
+                     .verify = verify_with_keeper});
+}
+
+int main(void)
+{
+    if (!crash_supported()) {
+        puts("crash: this system doesn't let a process trace its children: skipped");
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dying_while_making_a_domain),
+        cmocka_unit_test(test_dying_while_closing_a_domain),
+        cmocka_unit_test(test_dying_while_joining_or_leaving_a_domain_in_use),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

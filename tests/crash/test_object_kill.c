@@ -29,15 +29,22 @@
 
 #include <cmocka.h>
 
+/* Sanitizers make a fork a hundred times dearer. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SPARSER 7u
+#else
+#define SPARSER 1u
+#endif
+
 #ifdef YOKE_CRASH_POINTS
 bool crash_run_points(const crash_case *test, crash_result *out);
 #define RUN       crash_run_points
-#define STRIDE(n) 1u
-#define SECOND(n) (n)
+#define STRIDE(n) SPARSER
+#define SECOND(n) ((n)*SPARSER)
 #define RECOVER   recover
 #else
 #define RUN       crash_run
-#define STRIDE(n) (n)
+#define STRIDE(n) ((n)*SPARSER)
 #define SECOND(n) 1u
 #define RECOVER   NULL /* recovering is an operation of its own here */
 #endif
@@ -315,7 +322,7 @@ static void killed_while_making_the_first_object(void **state)
                              .verify = verify_new_domain,
                              .tear_down = tear_down_new_domain,
                              .stride = STRIDE(97u),
-                             .second_stride = SECOND(61u)};
+                             .second_stride = SECOND(97u)};
     crash_result     result;
 
     assert_true(RUN(&test, &result));
@@ -347,7 +354,7 @@ static void run(const char *name, void (*set)(void *), void (*enter)(void *), vo
                              .tear_down = tear_down,
                              .context = context,
                              .stride = STRIDE(stride),
-                             .second_stride = SECOND(61u)};
+                             .second_stride = SECOND(97u)};
     crash_result     result;
 
     if (!RUN(&test, &result))

@@ -29,12 +29,12 @@ typedef struct witness {
 typedef struct fixture {
     yoke_domain *domain;
     yoke_queue  *queue;
-    uint32_t     before;  /* messages in the queue when the victim enters: numbered 1, 2, ... */
-    uint32_t     size;    /* bytes of each message, a multiple of 4 */
-    uint32_t     filler;  /* messages that went through the queue before, to move the ring's position */
-    bool         putting; /* the victim puts number before + 1; otherwise it gets number 1 */
+    uint32_t     before;       /* messages in the queue when the victim enters: numbered 1, 2, ... */
+    uint32_t     size;         /* bytes of each message, a multiple of 4 */
+    uint32_t     filler;       /* messages that went through the queue before, to move the ring's position */
+    bool         putting;      /* the victim puts number before + 1; otherwise it gets number 1 */
     uint64_t     token_blocks; /* the survivor's own */
-    witness     *seen;    /* shared with the victim */
+    witness     *seen;         /* shared with the victim */
 } fixture;
 
 static fixture now;
@@ -195,8 +195,13 @@ static const char *verify(void *context)
 static void run(const char *name, bool putting, uint32_t size, uint32_t filler, uint32_t before)
 {
     crash_result result;
-    crash_case   test = {.name = name, .set_up = set_up, .enter = enter, .verify = verify, .tear_down = tear_down,
-                         .context = &now, .stride = 3};
+    crash_case   test = {.name = name,
+                         .set_up = set_up,
+                         .enter = enter,
+                         .verify = verify,
+                         .tear_down = tear_down,
+                         .context = &now,
+                         .stride = 3};
 
     now.putting = putting;
     now.size = size;

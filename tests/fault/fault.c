@@ -24,9 +24,9 @@ static bool fails(const char *name)
     counted++;
     if (counted < next_failure || (counted > next_failure && (period == 0 || (counted - next_failure) % period != 0)))
         return false;
-    hit    = true;
+    hit = true;
     failed = name;
-    errno  = failure_number;
+    errno = failure_number;
     return true;
 }
 
@@ -50,24 +50,23 @@ YOKE__SYS_RELEASING_CALLS(FAULT_RELEASING_WRAPPER)
 
 static const yoke__sys_table wrappers = {
 #define FAULT_MEMBER(result, name, parameters, arguments, failure) .name = fault_##name,
-    YOKE__SYS_CALLS(FAULT_MEMBER) YOKE__SYS_RELEASING_CALLS(FAULT_MEMBER)
-};
+    YOKE__SYS_CALLS(FAULT_MEMBER) YOKE__SYS_RELEASING_CALLS(FAULT_MEMBER)};
 
 void fault_on(const char *only, long at, long every, int error)
 {
     if (!installed) {
-        real      = yoke__sys;
+        real = yoke__sys;
         yoke__sys = wrappers;
         installed = true;
     }
-    watched        = only;
-    next_failure   = at;
-    period         = every;
+    watched = only;
+    next_failure = at;
+    period = every;
     failure_number = error;
-    counted        = 0;
-    hit            = false;
-    failed         = "";
-    armed          = true;
+    counted = 0;
+    hit = false;
+    failed = "";
+    armed = true;
 }
 
 void fault_off(void)
@@ -117,7 +116,7 @@ bool fault_sweep_next(fault_sweep *sweep)
 int fault_descriptors(void)
 {
     int  count = 0;
-    DIR *list  = opendir("/proc/self/fd");
+    DIR *list = opendir("/proc/self/fd");
 
     if (!list)
         return -1;

@@ -28,7 +28,7 @@ enum { WORKERS = 4, KILLS = 300, HELD = 12, NAMES = 5 };
 static struct {
     yoke__a64 operations;
     yoke__a32 stop;
-} *told;
+} * told;
 static yoke__handle *carriers[3];
 static uint32_t      seed;
 

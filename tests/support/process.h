@@ -2,10 +2,10 @@
 #ifndef YOKE_TESTS_PROCESS_H
 #define YOKE_TESTS_PROCESS_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <yoke/yoke.h>

@@ -134,6 +134,8 @@ static int damaged_tables(void *user)
     process.fork = NULL;
     CHILD_CHECK(yoke_backend_register(&b) == YOKE_EINVAL && noted(YOKE_EINVAL, "'process.fork'"));
     b.capabilities &= ~(uint32_t)YOKE_CAP_FORK;
+    CHILD_CHECK(yoke_backend_register(&b) == YOKE_EINVAL && noted(YOKE_EINVAL, "has a forkserver, but lacks"));
+    b.capabilities &= ~(uint32_t)YOKE_CAP_FORKSERVER;
     CHILD_CHECK(yoke_backend_register(&b) == YOKE_OK);
     return 0;
 }

@@ -43,7 +43,7 @@ static void close_end(int which)
 static int recv_bytes(void *data, size_t capacity, size_t *size, int64_t timeout)
 {
     size_t count = 0;
-    int    rc    = yoke__posix_channel_recv(ends[1], data, capacity, size, NULL, 0, &count, timeout);
+    int    rc = yoke__posix_channel_recv(ends[1], data, capacity, size, NULL, 0, &count, timeout);
     assert_int_equal(count, 0);
     return rc;
 }
@@ -216,6 +216,8 @@ static void lack_of_descriptors_loses_them_but_not_the_data(void **state)
     yoke_native   received[8], sent[8];
     int           before = leak_descriptors();
 
+    if (getenv("YOKE_VALGRIND"))
+        skip(); /* keeps descriptors for itself, beyond the limit */
     for (int i = 0; i < 8; i++)
         sent[i] = ends[0];
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);

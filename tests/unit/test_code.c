@@ -91,7 +91,7 @@ static void a_library_that_is_not_loaded_is_loaded(void **state)
 {
     (void)state;
     char  path[] = "/tmp/yoke-code-XXXXXX";
-    int   fd     = mkstemp(path);
+    int   fd = mkstemp(path);
     void *library;
 
     assert_true(fd >= 0);
@@ -100,7 +100,7 @@ static void a_library_that_is_not_loaded_is_loaded(void **state)
     library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     assert_non_null(library);
     place_function *function, *found = NULL;
-    *(void **)&function   = dlsym(library, "placed");
+    *(void **)&function = dlsym(library, "placed");
     yoke_code_place place = place_of(function);
     dlclose(library);
     assert_int_equal(resolve(&found, &place), YOKE_OK);
@@ -124,7 +124,7 @@ static void data_is_no_code(void **state)
 {
     (void)state;
     static int      number = 7;
-    yoke_code_place place  = {.offset = 99};
+    yoke_code_place place = {.offset = 99};
 
     assert_int_equal(yoke__posix_code.locate(&place, (place_function *)(uintptr_t)&number), YOKE_ENOENT);
     assert_int_equal(place.offset, 99);
@@ -173,7 +173,7 @@ static void another_build_of_a_library_is_refused(void **state)
 {
     (void)state;
     char            path[] = "/tmp/yoke-code-XXXXXX";
-    int             fd     = mkstemp(path);
+    int             fd = mkstemp(path);
     place_function *function, *found = NULL;
 
     assert_true(fd >= 0);
@@ -181,7 +181,7 @@ static void another_build_of_a_library_is_refused(void **state)
     copy_file(path, MODULE);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     assert_non_null(library);
-    *(void **)&function   = dlsym(library, "placed");
+    *(void **)&function = dlsym(library, "placed");
     yoke_code_place place = place_of(function);
     dlclose(library);
     copy_file(path, MODULE_CHANGED);
@@ -234,14 +234,14 @@ static void another_process_finds_both(void **state)
     int64_t           pid;
 
     assert_non_null(library);
-    *(void **)&function    = dlsym(library, "placed");
-    yoke_code_place first  = place_of((place_function *)forty_two);
+    *(void **)&function = dlsym(library, "placed");
+    yoke_code_place first = place_of((place_function *)forty_two);
     yoke_code_place second = place_of(function);
     assert_int_equal(yoke__posix_lifeline(ends), YOKE_OK);
-    yoke_launch launch = {.struct_size   = sizeof launch,
-                          .arguments     = arguments,
-                          .stdio         = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT},
-                          .inherit       = &ends[0],
+    yoke_launch launch = {.struct_size = sizeof launch,
+                          .arguments = arguments,
+                          .stdio = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT},
+                          .inherit = &ends[0],
                           .inherit_count = 1};
     assert_int_equal(yoke__posix_process.spawn(&pid, &launch), YOKE_OK);
     assert_int_equal(write((int)ends[1], &first, sizeof first), (int)sizeof first);
@@ -267,7 +267,7 @@ static void failing_calls_are_told_and_leave_nothing(void **state)
     for (fault_sweep sweep = fault_sweep_start(EIO); fault_sweep_next(&sweep);) {
         yoke_code_place place;
         int             before = fault_descriptors();
-        int             rc     = yoke__posix_code.locate(&place, function);
+        int             rc = yoke__posix_code.locate(&place, function);
 
         if (rc == YOKE_OK)
             rc = resolve(&found, &place);

@@ -28,9 +28,9 @@ static yoke_queue *new_queue(size_t max_items, size_t max_bytes)
 {
     yoke_queue *queue;
 
-    assert_int_equal(yoke_queue_create(&queue, YOKE_OPTIONS(yoke_queue_options, .max_items = max_items,
-                                                            .max_bytes = max_bytes)),
-                     YOKE_OK);
+    assert_int_equal(
+        yoke_queue_create(&queue, YOKE_OPTIONS(yoke_queue_options, .max_items = max_items, .max_bytes = max_bytes)),
+        YOKE_OK);
     return queue;
 }
 
@@ -79,7 +79,7 @@ static void test_a_queue_without_limits_takes_a_hundred_thousand_messages_first(
 
 static void test_memory_of_a_drained_and_closed_queue_comes_back(void **state)
 {
-    yoke_domain     *domain;
+    yoke_domain      *domain;
     yoke__alloc_stats before;
     yoke__alloc_stats after;
 

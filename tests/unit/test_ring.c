@@ -118,9 +118,12 @@ static void test_the_message_number_wraps_without_harm(void **state)
 static void test_nonsense_in_a_record_is_reported_and_not_followed(void **state)
 {
     static const yoke__record nonsense[] = {
-        {.size = 5000, .form = YOKE__FORM_INLINE}, {.size = 0xfffffff0u, .form = YOKE__FORM_INLINE},
-        {.size = 0, .form = YOKE__FORM_PAD},       {.size = 0xffffffffu, .form = YOKE__FORM_PAD},
-        {.size = 16, .form = 0},                   {.size = 16, .form = 77},
+        {.size = 5000, .form = YOKE__FORM_INLINE},
+        {.size = 0xfffffff0u, .form = YOKE__FORM_INLINE},
+        {.size = 0, .form = YOKE__FORM_PAD},
+        {.size = 0xffffffffu, .form = YOKE__FORM_PAD},
+        {.size = 16, .form = 0},
+        {.size = 16, .form = 77},
     };
 
     (void)state;

@@ -69,7 +69,7 @@ static int child_main(int argc, char **argv)
         for (;;)
             pause();
     if (strcmp(what, "signals") == 0) {
-        sigset_t mask;
+        sigset_t         mask;
         struct sigaction pipe_action;
         sigaction(SIGPIPE, NULL, &pipe_action);
         pthread_sigmask(SIG_SETMASK, NULL, &mask);
@@ -83,8 +83,8 @@ static int child_main(int argc, char **argv)
 static yoke_launch launch_of(const char *const *arguments)
 {
     return (yoke_launch){.struct_size = sizeof(yoke_launch),
-                         .arguments   = arguments,
-                         .stdio       = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT}};
+                         .arguments = arguments,
+                         .stdio = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT}};
 }
 
 static int finish(int64_t pid)
@@ -102,7 +102,7 @@ static int run(const yoke_launch *launch)
 static int run_self(const char *what, const char *argument)
 {
     const char *const arguments[] = {"test_spawn", what, argument, NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
     return run(&launch);
 }
 
@@ -116,7 +116,7 @@ static void another_program_runs(void **state)
 {
     (void)state;
     const char *const arguments[] = {"sh", "-c", "exit 9", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
 
     launch.program = "/bin/sh";
     assert_int_equal(run(&launch), 9);
@@ -126,12 +126,12 @@ static void a_child_has_the_descriptors_named_and_no_others(void **state)
 {
     (void)state;
     const char *const arguments[] = {"test_spawn", "descriptors", "2", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
     yoke_native       ends[2];
     int               leaked = open("/dev/null", O_RDONLY); /* the host's own, by accident not close-on-exec */
 
     assert_int_equal(yoke__posix_lifeline(ends), YOKE_OK);
-    launch.inherit       = ends;
+    launch.inherit = ends;
     launch.inherit_count = 2;
     assert_int_equal(run(&launch), 5);
     close(leaked);
@@ -143,15 +143,15 @@ static void natives_in_each_others_places_arrive_in_order(void **state)
 {
     (void)state;
     const char *const arguments[] = {"sh", "-c", "echo three >&3; echo four >&4", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
     int               first[2], second[2];
     char              text[16];
 
     assert_int_equal(pipe2(first, O_CLOEXEC), 0);
     assert_int_equal(pipe2(second, O_CLOEXEC), 0);
     yoke_native given[2] = {second[1], first[1]}; /* the lower one here becomes the higher one there */
-    launch.program       = "/bin/sh";
-    launch.inherit       = given;
+    launch.program = "/bin/sh";
+    launch.inherit = given;
     launch.inherit_count = 2;
     assert_int_equal(run(&launch), 0);
     assert_int_equal(read(second[0], text, sizeof text), 6);
@@ -167,7 +167,7 @@ static void standard_descriptors_go_where_they_are_sent(void **state)
 {
     (void)state;
     const char *const arguments[] = {"test_spawn", "echo", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
     int               in[2], out[2];
     char              text[16];
     int64_t           pid;
@@ -190,7 +190,7 @@ static void the_null_device_ends_at_once(void **state)
 {
     (void)state;
     const char *const arguments[] = {"test_spawn", "echo", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
 
     launch.stdio[1] = YOKE_STDIO_NULL;
     assert_int_equal(run(&launch), 0);
@@ -213,8 +213,8 @@ static void the_environment_is_what_is_given(void **state)
 {
     (void)state;
     const char *const arguments[] = {"test_spawn", "environment", NULL};
-    const char *const only[]      = {"ONLY=this", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    const char *const only[] = {"ONLY=this", NULL};
+    yoke_launch       launch = launch_of(arguments);
 
     assert_int_equal(run(&launch), 8);
     launch.environment = only;
@@ -224,9 +224,9 @@ static void the_environment_is_what_is_given(void **state)
 static void the_directory_is_what_is_given(void **state)
 {
     (void)state;
-    const char *const arguments[]   = {"test_spawn", "directory", NULL};
+    const char *const arguments[] = {"test_spawn", "directory", NULL};
     const char *const environment[] = {"EXPECTED=/usr", NULL};
-    yoke_launch       launch        = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
 
     launch.environment = environment;
     assert_int_equal(run(&launch), 8);
@@ -253,13 +253,13 @@ static void a_child_starts_with_signals_as_by_default(void **state)
 static int refused(const char *program, const char *directory)
 {
     const char *const arguments[] = {"nothing", NULL};
-    yoke_launch       launch      = launch_of(arguments);
-    int64_t           pid         = 77;
-    int               before      = leak_descriptors();
+    yoke_launch       launch = launch_of(arguments);
+    int64_t           pid = 77;
+    int               before = leak_descriptors();
 
-    launch.program           = program;
+    launch.program = program;
     launch.working_directory = directory;
-    int rc                   = yoke__posix_process.spawn(&pid, &launch);
+    int rc = yoke__posix_process.spawn(&pid, &launch);
     assert_int_equal(pid, 77);
     assert_int_equal(leak_descriptors(), before);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child left */
@@ -291,11 +291,11 @@ static void a_bad_native_is_told(void **state)
 {
     (void)state;
     const char *const arguments[] = {"test_spawn", "exit", NULL};
-    yoke_launch       launch      = launch_of(arguments);
-    yoke_native       bad         = 9999;
-    int64_t           pid         = 77;
+    yoke_launch       launch = launch_of(arguments);
+    yoke_native       bad = 9999;
+    int64_t           pid = 77;
 
-    launch.inherit       = &bad;
+    launch.inherit = &bad;
     launch.inherit_count = 1;
     assert_int_equal(yoke__posix_process.spawn(&pid, &launch), YOKE_EINVAL);
     assert_int_equal(pid, 77);
@@ -305,7 +305,7 @@ static void a_bad_native_is_told(void **state)
 static int with_few_descriptors(void *unused)
 {
     const char *const arguments[] = {"test_spawn", "exit", "3", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
     struct rlimit     limit;
     int64_t           pid;
     int               next = dup(0), lacking = 0;
@@ -314,10 +314,10 @@ static int with_few_descriptors(void *unused)
     close(next);
     CHILD_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     for (rlim_t room = 0;; room++) {
-        int before     = leak_descriptors();
+        int before = leak_descriptors();
         limit.rlim_cur = (rlim_t)next + room;
         CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-        int rc         = yoke__posix_process.spawn(&pid, &launch);
+        int rc = yoke__posix_process.spawn(&pid, &launch);
         limit.rlim_cur = limit.rlim_max;
         CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
         CHILD_CHECK(leak_descriptors() == before);
@@ -334,6 +334,8 @@ static int with_few_descriptors(void *unused)
 static void lack_of_descriptors_is_a_clean_error(void **state)
 {
     (void)state;
+    if (getenv("YOKE_VALGRIND"))
+        skip(); /* keeps descriptors for itself, beyond the limit */
     assert_int_equal(child_join(child_start(with_few_descriptors, NULL)), 0);
 }
 
@@ -358,10 +360,10 @@ static void set_disposition(void (*handler)(int), int flags)
 static void the_hosts_handler_stays_and_is_called(void **state)
 {
     (void)state;
-    struct sigaction after;
-    int64_t          pid;
+    struct sigaction  after;
+    int64_t           pid;
     const char *const arguments[] = {"test_spawn", "wait", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
 
     handled = 0;
     set_disposition(host_handler, SA_RESTART);
@@ -390,7 +392,7 @@ static void the_default_stays_the_default(void **state)
 static int ignoring_host(void *unused)
 {
     const char *const arguments[] = {"test_spawn", "exit", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
     yoke_exit_status  status;
     yoke_identity     who;
     yoke_native       life;
@@ -433,14 +435,14 @@ static void a_host_with_its_own_loop_gets_its_exits(void **state)
     (void)state;
     uv_loop_t            loop;
     uv_process_t         process;
-    int64_t              status  = -1;
+    int64_t              status = -1;
     char                *arguments[] = {(char *)"sh", (char *)"-c", (char *)"read line; exit 4", NULL};
     int                  in[2];
     uv_stdio_container_t input;
 
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-    input.flags                  = UV_INHERIT_FD;
-    input.data.fd                = in[0];
+    input.flags = UV_INHERIT_FD;
+    input.data.fd = in[0];
     uv_process_options_t options = {
         .exit_cb = child_exited, .file = "/bin/sh", .args = arguments, .stdio = &input, .stdio_count = 1};
     process.data = &status;
@@ -458,7 +460,7 @@ static void *spawn_many(void *failures)
 {
     for (int i = 0; i < 25; i++) {
         const char *const arguments[] = {"test_spawn", "exit", "1", NULL};
-        yoke_launch       launch      = launch_of(arguments);
+        yoke_launch       launch = launch_of(arguments);
         int64_t           pid;
         if (yoke__posix_process.spawn(&pid, &launch) != YOKE_OK || finish(pid) != 1)
             ++*(int *)failures;
@@ -485,7 +487,7 @@ static void failing_calls_leave_nothing(void **state)
 {
     (void)state;
     const char *const arguments[] = {"test_spawn", "exit", NULL};
-    yoke_launch       launch      = launch_of(arguments);
+    yoke_launch       launch = launch_of(arguments);
 
     for (fault_sweep sweep = fault_sweep_start(EINVAL); fault_sweep_next(&sweep);) {
         int     before = leak_descriptors();
