@@ -13,7 +13,7 @@ summary=
 leftovers() {
     find /dev/shm -maxdepth 1 -name '*yoke*' 2>/dev/null | sort
     for command in /proc/[0-9]*/cmdline; do
-        if tr '\0' ' ' <"$command" 2>/dev/null | grep -q -- ' --yoke-child='; then
+        if cat "$command" 2>/dev/null | tr '\0' ' ' | grep -q -- ' --yoke-child='; then
             echo "process ${command%/cmdline}"
         fi
     done

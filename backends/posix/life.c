@@ -175,7 +175,7 @@ static int ask_space(uint64_t *out)
     if (code != YOKE_OK)
         return code;
     uint64_t inode = (uint64_t)space.st_ino;
-    int      kind;
+    int      kind = BY_START;
     code = identity_kind(&kind);
     if (code != YOKE_OK)
         return code;
@@ -239,7 +239,7 @@ static int check_start(int fd, const yoke_identity *who)
 static int check_watch(int fd, const yoke_identity *who)
 {
     uint64_t start;
-    int      kind, code = identity_kind(&kind);
+    int      kind = BY_START, code = identity_kind(&kind);
     if (code != YOKE_OK || kind == BY_START)
         return code != YOKE_OK ? code : check_start(fd, who);
     code = number_of(fd, &start);

@@ -301,7 +301,7 @@ static int open_unlinked(void)
         snprintf(full, sizeof full, "/yoke-.%ld-%lx-%u", (long)getpid(), (unsigned long)now.tv_nsec, serial++);
         int fd = yoke__sys.shm_open(full, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0) {
-            if (yoke__sys.shm_unlink(full) < 0) {
+            if (yoke__sys.shm_unlink(full) < 0 && yoke__sys.shm_unlink(full) < 0) { /* or it would stay for good */
                 int number = errno;
                 yoke__sys.close(fd);
                 errno = number;
@@ -352,7 +352,7 @@ static int map(yoke_memory *out, int fd, uint64_t reserve)
     if (base == MAP_FAILED) {
         char what[80];
         snprintf(what, sizeof what, "can't map %llu bytes of address space", (unsigned long long)reserve);
-        return fail_memory(errno, what);
+        return fail_memory(errno == EINVAL ? ENOMEM : errno, what); /* a size that no address space has */
     }
     *out = (yoke_memory){.base = base, .reserved = reserve, .handle = fd};
     return YOKE_OK;

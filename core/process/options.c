@@ -8,25 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A path once set is never freed: a start in another thread may be reading it. Setting it is rare. */
+typedef struct executable_path {
+    struct executable_path *former;
+    char                    text[];
+} executable_path;
+
 static struct {
-    yoke__mutex mutex;
-    char       *path;
+    yoke__mutex      mutex;
+    executable_path *all;
+    const char      *path;
 } executable = {.mutex = YOKE__MUTEX_INIT};
 
-/* A path once set is never freed: a start in another thread may be reading it. Setting it is rare. */
 int yoke_set_executable(const char *path)
 {
-    char *copy = NULL;
+    executable_path *copy = NULL;
 
     if (path) {
         size_t size = strlen(path) + 1;
-        copy = malloc(size);
+        copy = malloc(sizeof *copy + size);
         if (!copy)
             return yoke__fail(YOKE_ENOMEM, "no memory for the path of the executable");
-        memcpy(copy, path, size);
+        memcpy(copy->text, path, size);
     }
     yoke__mutex_lock(&executable.mutex);
-    executable.path = copy;
+    if (copy) {
+        copy->former = executable.all;
+        executable.all = copy;
+    }
+    executable.path = copy ? copy->text : NULL;
     yoke__mutex_unlock(&executable.mutex);
     return YOKE_OK;
 }

@@ -63,7 +63,9 @@ YOKE_API YOKE_CHECKED int yoke_domain_open(yoke_domain **out, const char *name, 
 
 /**
  * Undoes one yoke_domain_open(). With the last one this process leaves the domain: close the handles of its objects
- * first. NULL is fine; anything but an open named domain is left alone and noted as YOKE_EINVAL.
+ * first.
+ *
+ * @param domain NULL is fine; anything but an open named domain is left alone and noted as YOKE_EINVAL.
  */
 YOKE_API void yoke_domain_close(yoke_domain *domain);
 

@@ -214,8 +214,8 @@ static void run(const char *name, bool putting, uint32_t size, uint32_t filler, 
     assert_true(result.points > 20);
 
     test.recover = recover;
-    test.stride = 199;
-    test.second_stride = 9973;
+    test.stride = 307;
+    test.second_stride = 19997;
     assert_true(crash_run(&test, &result));
     if (result.faults)
         fail_msg("%s", result.first);

@@ -218,7 +218,7 @@ static void test_what_is_left_is_the_least_of_all_groups_above(void **state)
     assert_true(system > PART);
     put("a/b/memory.max", "max\n");
     put("a/b/memory.current", "1000\n");
-    assert_int_equal(left_with("0::/a/b\n"), left_with("0::/a/b\n"));
+    assert_true(left_with("0::/a/b\n") > PART);
     put("a/memory.max", "5000000\n");
     put("a/memory.current", "3000000\n");
     assert_int_equal(left_with("0::/a/b\n"), 2000000);
@@ -242,7 +242,7 @@ static void test_the_first_version_of_groups_counts_too(void **state)
     assert_int_equal(left_with("4:memory,hugetlb:/x\n"), 7100000);
     put("memory/memory.limit_in_bytes", "9223372036854771712\n");
     put("memory/memory.usage_in_bytes", "1000000\n");
-    assert_int_equal(left_with("4:memory:/not/visible/here\n"), left_with("")); /* no limit at the root */
+    assert_true(left_with("4:memory:/not/visible/here\n") > 8 * PART); /* no limit at the root */
     put("memory/memory.limit_in_bytes", "2000000\n");
     assert_int_equal(left_with("4:memory:/not/visible/here\n"), 1000000); /* a container's own group is its root */
     remove_tree();

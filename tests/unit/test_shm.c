@@ -181,6 +181,8 @@ static void what_the_dead_left_is_cleared_by_the_next(void **state)
     (void)state;
     yoke_shm *shm = NULL;
     char      name[64];
+    if (getenv("YOKE_VALGRIND")) /* it has no pidfd_open: nobody could be known to be dead */
+        skip();
     snprintf(name, sizeof name, "%s", unique("dead"));
     pid_t child = child_start(make_and_wait, name);
     while (yoke_shm_open(&shm, name) < 0)

@@ -215,6 +215,8 @@ static void a_holders_death_is_told_until_repaired(void **state)
 {
     (void)state;
     yoke_value *value;
+    if (getenv("YOKE_VALGRIND")) /* it has no pidfd_open: nobody could be known to be dead */
+        skip();
     assert_int_equal(YOKE_VALUE_CREATE(&value, int, 0, NULL), YOKE_OK);
     assert_int_equal(child_join(child_start(die_holding, value)), 0);
     assert_int_equal(yoke_value_add(value, 1, NULL), YOKE_OWNER_DIED);

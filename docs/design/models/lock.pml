@@ -51,15 +51,17 @@ inline sleep() {
 #ifdef PARKING
     key[me] = true; STEP;
     parked[me] = true; STEP;
-    do
+listen:
+    if :: !key[me] -> goto heard :: else fi;
 #ifndef NO_RECHECK
-    :: !UNCHANGED -> break
+    if :: !UNCHANGED -> goto heard :: else fi;
 #endif
-    :: !key[me] -> break
-    :: bell[me] -> bell[me] = false
-    :: SLICE_ENDS -> break
+    if
+    :: bell[me] -> bell[me] = false; goto listen
+    :: SLICE_ENDS -> skip
     :: perish()
-    od;
+    fi;
+heard:
     key[me] = false; STEP;
     parked[me] = false
 #else
