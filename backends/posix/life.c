@@ -93,10 +93,11 @@ static int identity_kind(int *kind)
 {
     static _Atomic int known;
     if (!known) {
-        int code = ask_kind(kind);
+        int answer = BY_START;
+        int code = ask_kind(&answer);
         if (code != YOKE_OK)
             return code;
-        known = *kind;
+        known = answer;
     }
     *kind = known;
     return YOKE_OK;

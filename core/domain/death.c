@@ -80,7 +80,7 @@ static uint64_t read_death(const yoke__death *death, yoke__token token, yoke__ob
     yoke__obituary found;
     uint64_t       sequence = yoke__a64_load_acquire(&death->sequence);
     if (yoke__a32_load_relaxed(&death->token) != token)
-        return false;
+        return 0;
     found.token = yoke__a32_load_relaxed(&death->token);
     found.how = (int)yoke__a32_load_relaxed(&death->how);
     found.code = (int)yoke__a32_load_relaxed(&death->code);

@@ -8,45 +8,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A path once set is never freed: a start in another thread may be reading it. Setting it is rare. */
+/* A path once set is never freed: a start in another thread may be reading it. Setting it is rare. No mutex, which a fork
+ * might find held. */
 typedef struct executable_path {
     struct executable_path *former;
     char                    text[];
 } executable_path;
 
 static struct {
-    yoke__mutex      mutex;
-    executable_path *all;
-    const char      *path;
-} executable = {.mutex = YOKE__MUTEX_INIT};
+    yoke__a64 all;  /* address of the last one copied */
+    yoke__a64 path; /* address of the text in force, or 0 */
+} executable;
+
+static executable_path *copy_path(const char *path)
+{
+    size_t           size = strlen(path) + 1;
+    executable_path *copy = malloc(sizeof *copy + size);
+    uint64_t         former = yoke__a64_load_acquire(&executable.all);
+
+    if (!copy)
+        return NULL;
+    memcpy(copy->text, path, size);
+    do
+        copy->former = (executable_path *)(uintptr_t)former;
+    while (!yoke__a64_cas_acq_rel(&executable.all, &former, (uintptr_t)copy));
+    return copy;
+}
 
 int yoke_set_executable(const char *path)
 {
-    executable_path *copy = NULL;
+    executable_path *copy = path ? copy_path(path) : NULL;
 
-    if (path) {
-        size_t size = strlen(path) + 1;
-        copy = malloc(sizeof *copy + size);
-        if (!copy)
-            return yoke__fail(YOKE_ENOMEM, "no memory for the path of the executable");
-        memcpy(copy->text, path, size);
-    }
-    yoke__mutex_lock(&executable.mutex);
-    if (copy) {
-        copy->former = executable.all;
-        executable.all = copy;
-    }
-    executable.path = copy ? copy->text : NULL;
-    yoke__mutex_unlock(&executable.mutex);
+    if (path && !copy)
+        return yoke__fail(YOKE_ENOMEM, "no memory for the path of the executable");
+    yoke__a64_store_release(&executable.path, copy ? (uintptr_t)copy->text : 0);
     return YOKE_OK;
 }
 
 const char *yoke__executable(void)
 {
-    yoke__mutex_lock(&executable.mutex);
-    const char *path = executable.path;
-    yoke__mutex_unlock(&executable.mutex);
-    return path;
+    return (const char *)(uintptr_t)yoke__a64_load_acquire(&executable.path);
 }
 
 /* ---- the parts --------------------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/posix/runtime.h"
 #include "core/backend.h"
 #include "support/child.h"
 #include "support/leak.h"
@@ -261,31 +262,30 @@ static void test_fifo_bells_leave_no_file(void **state)
     assert_int_equal(entries(path), 1);
 }
 
-static int open_fifo(void *user)
+static int avoids(void *user)
 {
-    yoke_native bell;
+    char found[256] = "";
 
-    (void)user;
-    return waiting->bell_open(&bell, &name) == YOKE_EACCES ? 0 : 1;
+    return yoke__posix_runtime_directory(found, sizeof found) != YOKE_OK || strcmp(found, user) != 0 ? 0 : 1;
 }
 
-/* Both places are tried; neither may be a directory that others can write to, nor a link to somewhere else. */
-static void test_fifo_bells_refuse_a_directory_that_is_not_theirs_alone(void **state)
+/* What others can write to, and a link to somewhere else, is not taken; only the other place is, or none. */
+static void test_a_runtime_directory_that_is_not_the_users_alone_is_avoided(void **state)
 {
-    char path[64], fallback[64];
+    char path[64], target[64];
 
     (void)state;
     (void)snprintf(path, sizeof path, "%s/yoke", runtime);
-    (void)snprintf(fallback, sizeof fallback, "/tmp/yoke-%ld", (long)geteuid());
-    if (access(fallback, F_OK) == 0)
-        skip(); /* somebody uses it */
-    assert_int_equal(setenv("YOKE_BELL", "fifo", 1), 0);
+    (void)snprintf(target, sizeof target, "%s/elsewhere", runtime);
     assert_int_equal(chmod(path, 0777), 0);
-    assert_int_equal(symlink(runtime, fallback), 0);
-    int result = child_join(child_start(open_fifo, NULL));
-    assert_int_equal(unlink(fallback), 0);
+    int open_to_all = child_join(child_start(avoids, path));
     assert_int_equal(chmod(path, 0700), 0);
-    assert_int_equal(result, 0);
+    assert_int_equal(child_join(child_start(avoids, path)), 1); /* so it is its mode that matters */
+    assert_int_equal(rename(path, target), 0);
+    assert_int_equal(symlink(target, path), 0);
+    int a_link = child_join(child_start(avoids, path));
+    assert_int_equal(open_to_all, 0);
+    assert_int_equal(a_link, 0);
 }
 
 static int setup(void **state)
@@ -311,7 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_socket_bells),
         cmocka_unit_test(test_fifo_bells_leave_no_file),
-        cmocka_unit_test(test_fifo_bells_refuse_a_directory_that_is_not_theirs_alone),
+        cmocka_unit_test(test_a_runtime_directory_that_is_not_the_users_alone_is_avoided),
     };
     return cmocka_run_group_tests_name("bell", tests, setup, teardown);
 }
