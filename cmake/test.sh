@@ -14,6 +14,11 @@ summary=
 leftovers() {
     find /dev/shm -maxdepth 1 -name '*yoke*' ! -name 'yoke-.*' 2>/dev/null | sort
     for command in /proc/[0-9]*/cmdline; do
+        # Only those of this tree: others may be testing on this machine too.
+        case $(readlink "${command%/cmdline}/exe" 2>/dev/null) in
+        "$root"/*) ;;
+        *) continue ;;
+        esac
         if cat "$command" 2>/dev/null | tr '\0' ' ' | grep -q -- ' --yoke-child='; then
             echo "process ${command%/cmdline}"
         fi
@@ -104,12 +109,17 @@ do_fuzz() {
     run_ctest build/fuzz
 }
 
+# Debian's valgrind has no pidfd_open, so under it the library can't tell who is dead: only tests in which nobody dies.
+valgrind_tests="allocator args args_macro args_macro_cpp array backend_registry bell channel code conn_move deadline
+    error frame handle leak lifeline local local_wait pack ring value variant"
+
 do_valgrind() {
-    step "valgrind: unit tests"
+    step "valgrind: unit tests in which nobody dies"
     [ -f build/gcc/build.ninja ] || fail "the step valgrind needs the step gcc before it"
-    find build/gcc/tests -maxdepth 1 -type f -name 'unit.*' | sort >build/gcc/valgrind.list
+    for name in $valgrind_tests; do
+        echo "build/gcc/tests/unit.$name"
+    done >build/gcc/valgrind.list
     count=$(wc -l <build/gcc/valgrind.list)
-    [ "$count" != 0 ] || fail "there are no unit tests in build/gcc/tests"
     xargs -P "$jobs" -n 1 sh cmake/valgrind.sh <build/gcc/valgrind.list ||
         fail "some unit tests are not clean under valgrind (see above)"
     summary="$summary
