@@ -204,13 +204,15 @@ static int watch(yoke__start *s, const yoke_identity *who)
 static int give_up(yoke__start *s, int rc)
 {
     yoke_exit_status status;
+    char             why[256];
 
+    snprintf(why, sizeof why, "%s", yoke_last_error()->text); /* before reaping notes that it has to be repeated */
     if (!yoke__record_abandon(yoke__start_record(s)))
-        return yoke__fail_in(rc, "process %s runs, but can't be watched", s->options.name);
+        return yoke__fail(rc, "process %s runs, but can't be watched: %s", s->options.name, why);
     yoke__record_drop(s->domain, yoke__start_record(s));
     while (s->child->direct && yoke__backend()->process->reap(&status, s->child->pid) == YOKE_EBUSY)
         yoke__backend()->system->yield();
-    return rc;
+    return yoke__fail(rc, "%s", why);
 }
 
 /* Is there a descriptor for the watch? Better asked before there is a process. */

@@ -216,7 +216,7 @@ static int teardown(void **state)
     char path[64];
 
     (void)snprintf(path, sizeof path, "%s/yoke", runtime);
-    int failed = (rmdir(path) != 0) | (rmdir(runtime) != 0); /* both empty, or this is the failure */
+    int failed = rmdir(path) != 0 || rmdir(runtime) != 0; /* both empty, or this is the failure */
     return shared_teardown(state) | failed;
 }
 
