@@ -111,7 +111,7 @@ do_fuzz() {
 
 # Debian's valgrind has no pidfd_open, so under it the library can't tell who is dead: only tests in which nobody dies.
 valgrind_tests="allocator args args_macro args_macro_cpp array backend_registry bell channel code conn_move deadline
-    error frame handle leak lifeline local local_wait pack ring value variant"
+    environment error frame handle leak lifeline local local_wait pack record ring value variant"
 
 do_valgrind() {
     step "valgrind: unit tests in which nobody dies"

@@ -301,8 +301,9 @@ static int open_unlinked(void)
         snprintf(full, sizeof full, "/yoke-.%ld-%lx-%u", (long)getpid(), (unsigned long)now.tv_nsec, serial++);
         int fd = yoke__sys.shm_open(full, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0) {
-            if (yoke__sys.shm_unlink(full) < 0 && yoke__sys.shm_unlink(full) < 0) { /* or it would stay for good */
+            if (yoke__sys.shm_unlink(full) < 0) {
                 int number = errno;
+                (void)yoke__sys.shm_unlink(full); /* once more, or the name would stay for good */
                 yoke__sys.close(fd);
                 errno = number;
                 return -1;
