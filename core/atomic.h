@@ -90,6 +90,17 @@ static inline void yoke__fence_seq_cst(void)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* The same where the last store was an atomic exchange: on x86 that is a full fence itself. Elsewhere later loads may pass
+ * it, whatever its order. */
+static inline void yoke__fence_after_exchange(void)
+{
+#if defined(__i386__) || defined(__x86_64__)
+    atomic_signal_fence(memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 /* Tells the CPU that this is a spin loop. */
 static inline void yoke__cpu_relax(void)
 {

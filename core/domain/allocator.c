@@ -105,25 +105,45 @@ void yoke__alloc_give(yoke_domain *domain, void *payload, yoke__id object)
     set_owner(block, YOKE__BLOCK_OBJECT, YOKE__ID_INDEX(object));
 }
 
-static void take(yoke_domain *domain, void *payload, yoke__block_kind kind)
+void yoke__alloc_assign(yoke_domain *domain, void *payload, yoke__token token, bool held)
 {
-    yoke__token  token = yoke__domain_token(domain);
     yoke__block *block = block_in_use(domain, payload);
     if (!block || !token) {
         fail_block(domain, "take", payload);
         return;
     }
-    set_owner(block, kind, token);
+    set_owner(block, held ? YOKE__BLOCK_HELD : YOKE__BLOCK_TOKEN, token);
 }
 
 void yoke__alloc_take(yoke_domain *domain, void *payload)
 {
-    take(domain, payload, YOKE__BLOCK_TOKEN);
+    yoke__alloc_assign(domain, payload, yoke__domain_token(domain), false);
 }
 
 void yoke__alloc_hold(yoke_domain *domain, void *payload)
 {
-    take(domain, payload, YOKE__BLOCK_HELD);
+    yoke__alloc_assign(domain, payload, yoke__domain_token(domain), true);
+}
+
+yoke__token yoke__alloc_holder(yoke_domain *domain, const void *payload)
+{
+    const yoke__block *block = block_in_use(domain, payload);
+    uint64_t           state = block ? yoke__a64_load_acquire(&block->state) : 0;
+    return yoke__block_kind_of(state) == YOKE__BLOCK_HELD ? yoke__block_owner(state) : 0;
+}
+
+void yoke__alloc_each(yoke_domain *domain, yoke__id object, yoke__block_visit *visit, void *user)
+{
+    if (yoke__heap_lock(domain) < 0) {
+        return;
+    }
+    for (yoke__block *block = yoke__owned_first(domain, object); block; block = yoke__owned_next(domain, block)) {
+        uint64_t size = yoke__block_size(block) - YOKE__BLOCK_HEADER;
+        if (yoke__a64_load_acquire(&block->object) == object && !visit(user, yoke__block_payload(block), size)) {
+            break;
+        }
+    }
+    yoke__heap_unlock(domain);
 }
 
 void yoke__free(yoke_domain *domain, void *payload)
@@ -173,7 +193,7 @@ static uint64_t next_of_token(const yoke_domain *domain, uint64_t offset, yoke__
 
 /*
  * Gives a dead token's block to its object, or frees it. Lock held. Returns from where to look on: from the start if a
- * living participant took the linked block meanwhile, as it may have freed it since.
+ * living participant took the block meanwhile, as it may have freed it since.
  */
 static uint64_t settle(yoke_domain *domain, uint64_t offset, uint64_t state, bool linked)
 {
@@ -182,6 +202,9 @@ static uint64_t settle(yoke_domain *domain, uint64_t offset, uint64_t state, boo
         uint32_t index = YOKE__ID_INDEX(yoke__a64_load_acquire(&block->object));
         uint64_t given = yoke__block_state(yoke__block_granules(state), YOKE__BLOCK_OBJECT, index);
         return yoke__a64_cas_acq_rel(&block->state, &state, given) ? offset : YOKE__BLOCK_FIRST;
+    }
+    if (!is_owned_by(yoke__a64_load_acquire(&block->state), yoke__block_owner(state))) {
+        return YOKE__BLOCK_FIRST;
     }
     yoke__heap_begin(domain);
     offset = yoke__heap_release(domain, block);

@@ -22,13 +22,22 @@ void yoke__alloc_take(yoke_domain *domain, void *payload);
 /* As take, and in the same store marks the block as held (the state word's fourth kind): what a consumer has taken but
  * not consumed. links() is told. */
 void yoke__alloc_hold(yoke_domain *domain, void *payload);
+/* The same for another's token, by who finishes what that one began: held, or merely its own again. */
+void yoke__alloc_assign(yoke_domain *domain, void *payload, yoke__token token, bool held);
+/* Whose hold it is; 0: it isn't held, or no block in use. */
+yoke__token yoke__alloc_holder(yoke_domain *domain, const void *payload);
 /* NULL is fine. What is not a block in use (freed already) is left alone, and noted as YOKE_EINVAL. */
 void yoke__free(yoke_domain *domain, void *payload);
 /* Usable bytes; 0 if that is not a block in use. Safe for any offset-derived pointer inside the domain. */
 uint64_t yoke__alloc_size(yoke_domain *domain, const void *payload);
 
+/* Calls visit for each block in use that the object owns or may come to link, its owner's work in progress included, under
+ * the allocator's lock; until it returns false. */
+typedef bool yoke__block_visit(void *user, void *payload, uint64_t size);
+void         yoke__alloc_each(yoke_domain *domain, yoke__id object, yoke__block_visit *visit, void *user);
+
 /* Registry lock held: frees what dead owned, block by block, asking links() of each block's intended object (true: it
- * is linked, so it goes to that object). May be repeated. The block goes to the object by a CAS from the dead owner's
+ * is linked, so it goes to that object). held: as it stood before links() took the object's locks. May be repeated. The block goes to the object by a CAS from the dead owner's
  * state word: once links() has answered true, a living participant may take and even free the block. */
 typedef bool yoke__links_fn(yoke_domain *domain, yoke__id object, void *block, bool held);
 void         yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links);

@@ -34,9 +34,10 @@ static const yoke__object_type *type_of(const yoke__entry *entry)
 
 /* ---- collecting ------------------------------------------------------------------------------------------------------ */
 
-static void mark(void *user, yoke__id id)
+static void mark(void *user, yoke__reference reference)
 {
     yoke_domain *domain = user;
+    yoke__id     id = yoke__reference_id(reference);
     yoke__entry *entry = yoke__entry_live(domain, id);
     if (entry && id != YOKE__ROOT_ID)
         yoke__a32_store_relaxed(&entry->count, yoke__a32_load_relaxed(&entry->count) | YOKE__COUNT_MARK);
@@ -54,7 +55,7 @@ static bool follow_marks(yoke_domain *domain)
         yoke__a32_store_relaxed(&entry->count, count | YOKE__COUNT_DONE);
         const yoke__object_type *type = type_of(entry);
         if (type && type->references) {
-            type->references(domain, yoke__entry_object(domain, entry), mark, domain);
+            type->references(domain, id_of(entry, i), yoke__entry_object(domain, entry), mark, domain);
             any = true;
         }
     }

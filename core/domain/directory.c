@@ -219,9 +219,9 @@ static void set_state(yoke__entry *entry, yoke__entry_state state)
                                                            yoke__entry_kind(word)));
 }
 
-static void note_reference(void *user, yoke__id id)
+static void note_reference(void *user, yoke__reference reference)
 {
-    (void)id;
+    (void)reference;
     *(bool *)user = true;
 }
 
@@ -230,7 +230,7 @@ static void begin_destroy(yoke_domain *domain, yoke__entry *entry, yoke__id id, 
 {
     bool carries = false;
     if (type && type->references)
-        type->references(domain, yoke__entry_object(domain, entry), note_reference, &carries);
+        type->references(domain, id, yoke__entry_object(domain, entry), note_reference, &carries);
     if (carries)
         yoke__directory_note_pending(domain);
     if (yoke__a32_load_relaxed(&entry->name))

@@ -115,8 +115,10 @@ void     yoke__name_link(yoke_domain *domain, yoke__root *root, yoke__entry *ent
 void     yoke__name_unlink(yoke_domain *domain, yoke__root *root, yoke__entry *entry, uint32_t index);
 
 /* -- reference.c; registry lock held */
-/* Adds id to this process's table and counts it; *index is where. YOKE_ENOMEM. */
-int yoke__table_add(yoke_domain *domain, yoke__entry *entry, yoke__id id, uint32_t *index);
+/* Adds a reference to this process's table and counts it; *index is where. YOKE_ENOMEM. */
+int yoke__table_add(yoke_domain *domain, yoke__entry *entry, yoke__reference reference, uint32_t *index);
+/* Writes other roles to one that is there. */
+void yoke__table_change(yoke_domain *domain, yoke__reference reference, uint32_t index);
 /* Takes it out; the object goes if that was the last reference. */
 void yoke__table_remove(yoke_domain *domain, yoke__id id, uint32_t index);
 /* Drops the whole table of a participant that is dead or leaves. counted false: counts will be taken anew. */
@@ -129,7 +131,8 @@ void yoke__table_recount(yoke_domain *domain, yoke__participant *participant);
 yoke__handle *yoke__handle_new(void);
 /* Last of all: from here on it is a handle to others. */
 void yoke__handle_show(yoke__handle *handle, yoke__kind kind);
-/* Enters a live object in this process's table and points the handle to it. Registry lock held. YOKE_ENOMEM. */
+/* Enters a live object in this process's table, with the roles that the handle has, and points the handle to it.
+ * Registry lock held. YOKE_ENOMEM. */
 int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id);
 /* Back to the pool; known as closed from here on. */
 void yoke__handle_free(yoke__handle *handle, yoke__kind kind);

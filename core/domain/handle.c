@@ -131,6 +131,7 @@ yoke__handle *yoke__handle_new(void)
     /* Not users: a late enter or exit through a stale pointer must stay balanced. */
     yoke__a32_store_relaxed(&handle->closing, 0);
     handle->reference = 0;
+    handle->lacks = 0;
     handle->domain = NULL;
     handle->object = NULL;
     handle->id = 0;
@@ -208,7 +209,7 @@ int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id)
 {
     yoke__entry *entry = yoke__entry_live(domain, id);
     uint32_t     reference = 0;
-    YOKE_TRY(yoke__table_add(domain, entry, id, &reference));
+    YOKE_TRY(yoke__table_add(domain, entry, yoke__reference_make(id, handle->lacks), &reference));
     handle->domain = domain;
     handle->object = yoke__entry_object(domain, entry);
     handle->id = id;
@@ -217,15 +218,17 @@ int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id)
     return YOKE_OK;
 }
 
-int yoke__handle_open(yoke__handle **out, yoke_domain *domain, yoke__kind kind, yoke__id id)
+int yoke__handle_open(yoke__handle **out, yoke_domain *domain, yoke__kind kind, yoke__reference reference)
 {
-    void *object = NULL;
+    yoke__id id = yoke__reference_id(reference);
+    void    *object = NULL;
     YOKE_TRY(yoke__domain_of(&domain, domain));
     if (!yoke__domain_token(domain))
         return yoke_last_error()->code;
     yoke__handle *handle = yoke__handle_new();
     if (!handle)
         return YOKE_ENOMEM;
+    handle->lacks = yoke__reference_lacks(reference);
     yoke__registry_acquire(domain);
     int code = yoke__object_find(&object, domain, kind, id);
     if (code == YOKE_OK)
@@ -288,6 +291,15 @@ void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle)
     yoke__handle_free(handle, (yoke__kind)kind);
 }
 
+void yoke__handle_drop_roles(yoke__handle *handle, uint32_t roles)
+{
+    yoke__registry_acquire(handle->domain);
+    handle->lacks |= roles & 3u;
+    if (handle->holder == yoke__a32_load_relaxed(&handle->domain->token))
+        yoke__table_change(handle->domain, yoke__handle_reference(handle), handle->reference);
+    yoke__registry_release(handle->domain);
+}
+
 /* ---- forks and leaving ----------------------------------------------------------------------------------------------- */
 
 static bool is_open_in(yoke__handle *handle, const yoke_domain *domain)
@@ -301,7 +313,7 @@ static void renew(yoke_domain *domain, yoke__handle *handle)
         return;
     yoke__entry *entry = yoke__entry_live(domain, handle->id);
     uint32_t     reference = 0;
-    if (!entry || yoke__table_add(domain, entry, handle->id, &reference) != YOKE_OK) {
+    if (!entry || yoke__table_add(domain, entry, yoke__handle_reference(handle), &reference) != YOKE_OK) {
         yoke__a32_or_acq_rel(&handle->closing, YOKE__GONE);
         return;
     }

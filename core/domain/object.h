@@ -23,6 +23,22 @@ typedef enum yoke__kind {
     YOKE__KIND_COUNT
 } yoke__kind;
 
+/* A reference is an id and, in its two highest bits, the roles that whoever has it gave up: whoever gets the reference
+ * lacks them too. What a role is the kind knows; queues: 1 may put, 2 may get. */
+typedef uint64_t       yoke__reference;
+static inline yoke__id yoke__reference_id(yoke__reference reference)
+{
+    return reference & ~(UINT64_C(3) << 62);
+}
+static inline uint32_t yoke__reference_lacks(yoke__reference reference)
+{
+    return (uint32_t)(reference >> 62);
+}
+static inline yoke__reference yoke__reference_make(yoke__id id, uint32_t lacks)
+{
+    return id | (uint64_t)(lacks & 3u) << 62;
+}
+
 /* What core knows of a kind of object; one constant of these per kind, listed in types.c. Any function may be NULL. All
  * are called with the registry lock held; they may take the object's own locks and the allocator's. */
 typedef struct yoke__object_type {
@@ -36,7 +52,10 @@ typedef struct yoke__object_type {
     /* Does this object link the block that a dead participant owned (allocator.h)? held: by yoke__alloc_hold(). */
     bool (*links)(yoke_domain *domain, yoke__id id, void *object, void *block, bool held);
     /* Calls visit for each reference in flight that the object carries (messages, start records). */
-    void (*references)(yoke_domain *domain, void *object, void (*visit)(void *user, yoke__id id), void *user);
+    void (*references)(yoke_domain *domain, yoke__id id, void *object,
+                       void (*visit)(void *user, yoke__reference reference), void *user);
+    /* Somebody has one reference less, or with fewer roles; others are left. */
+    void (*unreferenced)(yoke_domain *domain, yoke__id id, void *object);
 } yoke__object_type;
 const yoke__object_type *yoke__object_type_of(yoke__kind kind);
 /* For tests, which put a kind of their own in the place of one: returns what was there. Before other threads run. */
@@ -56,6 +75,7 @@ typedef struct yoke__handle {
     void        *extra;               /* the kind's own, process-local */
     struct yoke__handle *next;        /* of free ones */
     uint64_t             private_[4]; /* the kind's own, process-local caches; zero at open */
+    uint32_t             lacks; /* roles given up, as in a reference; under the registry lock, read by any thread */
     yoke__token holder; /* in whose table reference is; another than the domain's token: not renewed after fork */
 } yoke__handle;
 
@@ -84,8 +104,18 @@ const char *yoke__kind_name(yoke__kind kind);
 /* Makes or opens an object by spec. domain NULL: the default one. YOKE_EEXIST, YOKE_ENOENT, YOKE_ENOMEM, YOKE_EINVAL
  * (name), YOKE_ETYPE (the name is another kind's). */
 int yoke__handle_create(yoke__handle **out, yoke_domain *domain, const yoke__object_spec *spec);
-/* Opens by id, as received from elsewhere. YOKE_ENOENT: gone or never was; YOKE_ETYPE. */
-int yoke__handle_open(yoke__handle **out, yoke_domain *domain, yoke__kind kind, yoke__id id);
+/* Opens by reference, as received from elsewhere. YOKE_ENOENT: gone or never was; YOKE_ETYPE. */
+int yoke__handle_open(yoke__handle **out, yoke_domain *domain, yoke__kind kind, yoke__reference reference);
+/* What others are given for a handle: its id and the roles that it lacks. */
+static inline yoke__reference yoke__handle_reference(const yoke__handle *handle)
+{
+    return yoke__reference_make(handle->id, handle->lacks);
+}
+/* Gives up roles, for good. */
+void yoke__handle_drop_roles(yoke__handle *handle, uint32_t roles);
+/* Whether any participant has a reference to the object with that role, or one is in flight that is not in the object
+ * itself. Takes the registry lock. */
+bool yoke__role_somewhere(yoke_domain *domain, yoke__id id, uint32_t role);
 /* A handle that stands for no object of a domain (connections); domain, object and id are zero. YOKE_ENOMEM. */
 int yoke__handle_local(yoke__handle **out, yoke__kind kind);
 /* The handle if it is open and of that kind; else NULL with the error noted: YOKE_EINVAL, or YOKE_ECLOSED if the object
@@ -134,10 +164,10 @@ int yoke__object_find(void **object, yoke_domain *domain, yoke__kind kind, yoke_
  *             go after that, and calls yoke__reference_drop() last.
  * The registry lock is taken inside.
  */
-/* A carrier is about to show this id. YOKE_ENOENT. */
-int yoke__reference_add(yoke_domain *domain, yoke__id id);
-/* A carrier no longer shows this id: the object goes if that was the last of it. */
-void yoke__reference_drop(yoke_domain *domain, yoke__id id);
+/* A carrier is about to show this reference. YOKE_ENOENT. */
+int yoke__reference_add(yoke_domain *domain, yoke__reference reference);
+/* A carrier no longer shows this reference: the object goes if that was the last of it. */
+void yoke__reference_drop(yoke_domain *domain, yoke__reference reference);
 /* Name of an object or "" ; kind as text; for messages. */
 const char *yoke__object_describe(yoke_domain *domain, yoke__id id, char *buffer, size_t size);
 

@@ -11,7 +11,7 @@
 
 #define TABLE_FIRST 64u
 
-/* An entry of ids[]: an object's id; or, its upper half being 0, free: index + 1 of the next free one. */
+/* An entry of ids[]: a reference; or, its upper half being 0, free: index + 1 of the next free one. */
 typedef struct table_chunk {
     yoke__a64 next;            /* offset of the chunk that follows, or 0 */
     uint32_t  first, capacity; /* indices that lie here */
@@ -83,15 +83,35 @@ static void add_to_count(yoke__entry *entry, uint32_t n)
     yoke__a32_store_relaxed(&entry->count, yoke__a32_load_relaxed(&entry->count) + n);
 }
 
-int yoke__table_add(yoke_domain *domain, yoke__entry *entry, yoke__id id, uint32_t *index)
+int yoke__table_add(yoke_domain *domain, yoke__entry *entry, yoke__reference reference, uint32_t *index)
 {
     yoke__participant *participant = yoke__participant_of(domain, yoke__domain_token(domain));
     uint32_t           at = 0;
     YOKE_TRY(take_index(domain, participant, &at));
-    yoke__a64_store_release(table_entry(domain, chunk_at(domain, &participant->references), at), id);
+    yoke__a64_store_release(table_entry(domain, chunk_at(domain, &participant->references), at), reference);
     add_to_count(entry, 1);
     *index = at;
     return YOKE_OK;
+}
+
+/* Tells the kind that there is one reference less to a live object. */
+static void tell(yoke_domain *domain, yoke__entry *entry, yoke__id id)
+{
+    const yoke__object_type *type = yoke__object_type_of(yoke__entry_kind(yoke__a64_load_relaxed(&entry->word)));
+    if (type && type->unreferenced)
+        type->unreferenced(domain, id, yoke__entry_object(domain, entry));
+}
+
+void yoke__table_change(yoke_domain *domain, yoke__reference reference, uint32_t index)
+{
+    yoke__participant *participant = yoke__participant_of(domain, yoke__domain_token(domain));
+    yoke__a64         *at = table_entry(domain, chunk_at(domain, &participant->references), index);
+    yoke__id           id = yoke__reference_id(reference);
+    yoke__entry       *entry = yoke__entry_live(domain, id);
+    if (!at || !entry || yoke__reference_id(yoke__a64_load_relaxed(at)) != id)
+        return;
+    yoke__a64_store_release(at, reference);
+    tell(domain, entry, id);
 }
 
 void yoke__table_remove(yoke_domain *domain, yoke__id id, uint32_t index)
@@ -99,7 +119,7 @@ void yoke__table_remove(yoke_domain *domain, yoke__id id, uint32_t index)
     yoke__participant *participant = yoke__participant_of(domain, yoke__domain_token(domain));
     table_chunk       *table = chunk_at(domain, &participant->references);
     yoke__a64         *at = table_entry(domain, table, index);
-    if (!at || yoke__a64_load_relaxed(at) != id)
+    if (!at || yoke__reference_id(yoke__a64_load_relaxed(at)) != id)
         return;
     yoke__a64_store_release(at, yoke__a32_load_relaxed(&table->free));
     yoke__a32_store_relaxed(&table->free, index + 1);
@@ -107,6 +127,7 @@ void yoke__table_remove(yoke_domain *domain, yoke__id id, uint32_t index)
     if (!entry)
         return;
     add_to_count(entry, UINT32_MAX);
+    tell(domain, entry, id);
     yoke__directory_unused(domain, entry, id);
 }
 
@@ -118,7 +139,7 @@ static void walk(yoke_domain *domain, yoke__participant *participant,
     uint32_t     used = table ? yoke__a32_load_relaxed(&table->used) : 0;
     for (table_chunk *chunk = table; chunk; chunk = chunk_at(domain, &chunk->next)) {
         for (uint32_t i = 0; i < chunk->capacity && chunk->first + i < used; i++) {
-            yoke__id     id = yoke__a64_load_relaxed(&chunk->ids[i]);
+            yoke__id     id = yoke__reference_id(yoke__a64_load_relaxed(&chunk->ids[i]));
             yoke__entry *entry = YOKE__ID_GENERATION(id) ? yoke__entry_live(domain, id) : NULL;
             if (entry)
                 visit(domain, entry, id);
@@ -135,9 +156,9 @@ static void count_one(yoke_domain *domain, yoke__entry *entry, yoke__id id)
 
 static void uncount_one(yoke_domain *domain, yoke__entry *entry, yoke__id id)
 {
-    (void)id;
     if (yoke__a32_load_relaxed(&entry->count) & YOKE__COUNT_MASK)
         add_to_count(entry, UINT32_MAX);
+    tell(domain, entry, id);
     if (!(yoke__a32_load_relaxed(&entry->count) & YOKE__COUNT_MASK))
         yoke__directory_note_pending(domain);
 }
@@ -161,8 +182,9 @@ static bool travels(const yoke__entry *entry)
     return (yoke__entry_flags(yoke__a64_load_acquire(&entry->word)) & YOKE__ENTRY_TRAVELS) != 0;
 }
 
-int yoke__reference_add(yoke_domain *domain, yoke__id id)
+int yoke__reference_add(yoke_domain *domain, yoke__reference reference)
 {
+    yoke__id     id = yoke__reference_id(reference);
     yoke__entry *entry = yoke__entry_live(domain, id);
     if (entry && travels(entry)) /* for good, once it is set */
         return YOKE_OK;
@@ -180,13 +202,67 @@ int yoke__reference_add(yoke_domain *domain, yoke__id id)
     return YOKE_OK;
 }
 
-void yoke__reference_drop(yoke_domain *domain, yoke__id id)
+void yoke__reference_drop(yoke_domain *domain, yoke__reference reference)
 {
+    yoke__id id = yoke__reference_id(reference);
     if (!yoke__domain_token(domain))
         return;
     yoke__registry_acquire(domain);
     yoke__entry *entry = yoke__entry_live(domain, id);
-    if (entry && id != YOKE__ROOT_ID)
+    if (entry && id != YOKE__ROOT_ID) {
+        tell(domain, entry, id);
         yoke__directory_unused(domain, entry, id);
+    }
     yoke__registry_release(domain);
+}
+
+/* ---- who has a role ---------------------------------------------------------------------------------------------------- */
+
+typedef struct role_search {
+    yoke__id id;
+    uint32_t role;
+    bool     found;
+} role_search;
+
+static void look_at(void *user, yoke__reference reference)
+{
+    role_search *search = user;
+    if (yoke__reference_id(reference) == search->id && !(yoke__reference_lacks(reference) & search->role))
+        search->found = true;
+}
+
+static void search_table(yoke_domain *domain, yoke__participant *participant, role_search *search)
+{
+    table_chunk *table = chunk_at(domain, &participant->references);
+    uint32_t     used = table ? yoke__a32_load_relaxed(&table->used) : 0;
+    for (table_chunk *chunk = table; chunk && !search->found; chunk = chunk_at(domain, &chunk->next))
+        for (uint32_t i = 0; i < chunk->capacity && chunk->first + i < used; i++)
+            look_at(search, yoke__a64_load_relaxed(&chunk->ids[i]));
+}
+
+/* What the object carries of itself doesn't count: to get it out, one would need the role. */
+static void search_carriers(yoke_domain *domain, role_search *search)
+{
+    uint32_t count = yoke__a32_load_relaxed(&yoke__domain_header(domain)->directory_count);
+    for (uint32_t i = 1; i < count && !search->found; i++) {
+        yoke__entry             *entry = yoke__entry_at(domain, i);
+        uint64_t                 word = yoke__a64_load_relaxed(&entry->word);
+        yoke__id                 id = YOKE__ID(i, yoke__entry_generation(word));
+        const yoke__object_type *type = yoke__object_type_of(yoke__entry_kind(word));
+        if (yoke__entry_state_of(word) == YOKE__ENTRY_LIVE && type && type->references && id != search->id)
+            type->references(domain, id, yoke__entry_object(domain, entry), look_at, search);
+    }
+}
+
+bool yoke__role_somewhere(yoke_domain *domain, yoke__id id, uint32_t role)
+{
+    role_search search = {id, role, false};
+    yoke__registry_acquire(domain);
+    yoke__directory_tidy(domain); /* carriers that nobody can reach don't count either */
+    for (uint32_t slot = 0, bound = yoke__slot_bound(domain); slot < bound && !search.found; slot++)
+        search_table(domain, &domain->layout->participants[slot], &search);
+    if (!search.found)
+        search_carriers(domain, &search);
+    yoke__registry_release(domain);
+    return search.found;
 }

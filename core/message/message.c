@@ -10,8 +10,10 @@
 /* The bytes follow at the next multiple of 16, and a NUL after them. */
 struct yoke_message {
     _Alignas(16) size_t size;
-    uint32_t magic;
+    uint32_t           magic;
+    yoke__message_hold hold;
 };
+_Static_assert(sizeof(struct yoke_message) % 16 == 0, "the bytes are 16-aligned");
 
 #define MESSAGE_MAGIC UINT32_C(0x79736d67)
 
@@ -29,6 +31,7 @@ yoke_message *yoke__message_new(size_t size)
     }
     message->size = size;
     message->magic = MESSAGE_MAGIC;
+    message->hold = (yoke__message_hold){0};
     end(message);
     return message;
 }
@@ -61,6 +64,24 @@ const void *yoke_message_data(const yoke_message *message)
 size_t yoke_message_size(const yoke_message *message)
 {
     return check(message) ? message->size : 0;
+}
+
+bool yoke_message_redelivered(const yoke_message *message)
+{
+    return check(message) && message->hold.redelivered;
+}
+
+void yoke__message_hold_set(yoke_message *message, const yoke__message_hold *hold)
+{
+    message->hold = *hold;
+}
+
+int yoke__message_held(const yoke_message *message, yoke__message_hold *out)
+{
+    if (!check(message))
+        return YOKE_EINVAL;
+    *out = message->hold;
+    return YOKE_OK;
 }
 
 void yoke_message_free(yoke_message *message)

@@ -51,4 +51,14 @@ yoke_message *yoke__message_new(size_t size);
 void         *yoke__message_bytes(yoke_message *message);
 void          yoke__message_truncate(yoke_message *message, size_t size);
 
+/* What a message is a copy of, if a queue still holds that for this process. */
+typedef struct yoke__message_hold {
+    uint64_t block; /* 0: nothing */
+    uint64_t ticket;
+    bool     redelivered;
+} yoke__message_hold;
+void yoke__message_hold_set(yoke_message *message, const yoke__message_hold *hold);
+/* YOKE_EINVAL: no message. */
+int yoke__message_held(const yoke_message *message, yoke__message_hold *out);
+
 #endif

@@ -17,7 +17,7 @@ static int stow_abroad(yoke__cargo *cargo, yoke__start_entry *entry, const yoke_
     YOKE_TRY(yoke__handle_open(&kept, handle->domain, yoke__carried_kind_of(entry->kind), handle->id));
     cargo->kept[cargo->kept_count++] = kept;
     entry->what = YOKE__ENTRY_ABROAD;
-    entry->value = handle->id;
+    entry->value = yoke__handle_reference(handle);
     snprintf((char *)entry->domain, sizeof entry->domain, "%s", handle->domain->name);
     return YOKE_OK;
 }
@@ -31,7 +31,7 @@ static int stow_object(yoke__cargo *cargo, yoke__start_entry *entry, const void 
     if (handle->domain != home)
         return stow_abroad(cargo, entry, handle);
     entry->what = YOKE__ENTRY_OBJECT;
-    entry->value = handle->id;
+    entry->value = yoke__handle_reference(handle);
     return YOKE_OK;
 }
 

@@ -26,11 +26,13 @@ static void copy_text(void *to, size_t size, const char *from)
 
 /* ---- the object type --------------------------------------------------------------------------------------------- */
 
-static void references(yoke_domain *domain, void *object, void (*visit)(void *user, yoke__id id), void *user)
+static void references(yoke_domain *domain, yoke__id id, void *object,
+                       void (*visit)(void *user, yoke__reference reference), void *user)
 {
     yoke__process_record *record = object;
     yoke__start_block    *block = yoke__record_block(domain, record);
 
+    (void)id;
     if (!block || !yoke__a32_load_acquire(&record->carried))
         return;
     for (uint32_t i = 0; i < block->entry_count; i++)

@@ -1,5 +1,5 @@
-/* How much is in a queue. */
-#include "../domain/participant.h"
+/* How much is in a queue, and how much ever was. */
+#include "../error.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -8,9 +8,7 @@ static uint64_t sequence_of(const yoke__a64 *position)
     return yoke__position_sequence(yoke__a64_load_acquire(position));
 }
 
-/* Message number of the oldest message still there, at one moment of the call: a ring may be drained and reused between
- * the two loads, which the second look at head_ring shows. */
-static uint64_t head_sequence(const yoke__queue *queue)
+uint64_t yoke__queue_head_sequence(const yoke__queue *queue)
 {
     uint64_t sequence;
     uint64_t ring;
@@ -41,55 +39,72 @@ static uint64_t tail_sequence(const yoke__queue *queue)
 uint64_t yoke__queue_count(const yoke__queue *queue)
 {
     for (int tries = 0;; tries++) {
-        uint64_t head = head_sequence(queue);
+        uint64_t head = yoke__queue_head_sequence(queue);
         uint64_t tail = tail_sequence(queue);
         /* An unchanged head between two looks makes the difference exact at the moment of the look at the tail; under
          * steady traffic a bounded number of tries is enough of an effort. */
-        if (head == head_sequence(queue) || tries == 64)
+        if (head == yoke__queue_head_sequence(queue) || tries == 64)
             return (tail - head) & YOKE__SEQUENCE_MASK;
     }
 }
 
 bool yoke__queue_has_some(const yoke__queue *queue)
 {
-    return yoke__a64_load_relaxed(&queue->state->redeliver) != 0 || head_sequence(queue) != tail_sequence(queue);
+    return yoke__a64_load_relaxed(&queue->state->redeliver) != 0 ||
+           yoke__queue_head_sequence(queue) != tail_sequence(queue);
 }
 
-uint64_t yoke__queue_bytes(yoke__queue *queue)
+/* The copy that goes with a sequence number is complete while that number stands. */
+static uint64_t total(const yoke__queue *queue, const yoke__a64 *copies, uint64_t (*sequence)(const yoke__queue *))
 {
-    uint64_t tail = yoke__position_sequence(yoke__a64_load_relaxed(&yoke__chain_last(queue)->tail));
-    uint64_t head;
-    uint64_t got;
+    uint64_t at;
+    uint64_t value;
 
     do {
-        head = head_sequence(queue);
-        got = yoke__a64_load_acquire(&queue->state->got_bytes[head & 1]);
-    } while (head != head_sequence(queue));
-    return yoke__a64_load_relaxed(&queue->state->put_bytes[tail & 1]) - got;
+        at = sequence(queue);
+        value = yoke__a64_load_acquire(&copies[at & 1]);
+    } while (at != sequence(queue));
+    return value;
 }
 
-/* Most messages a queue can count, whatever the options say. */
-#define COUNTABLE (YOKE__SEQUENCE_MASK - 1)
-
-bool yoke__queue_over_limit(yoke__queue *queue, uint64_t size, const char **limit)
+uint64_t yoke__queue_puts(const yoke__queue *queue)
 {
-    yoke__queue_state *state = queue->state;
-    uint64_t           tail = yoke__position_sequence(yoke__a64_load_relaxed(&yoke__chain_last(queue)->tail));
-    uint64_t           most = state->max_items && state->max_items < COUNTABLE ? state->max_items : COUNTABLE;
-
-    if (((tail - state->head_sequence_seen) & YOKE__SEQUENCE_MASK) >= most) {
-        state->head_sequence_seen = head_sequence(queue);
-        if (((tail - state->head_sequence_seen) & YOKE__SEQUENCE_MASK) >= most) {
-            *limit = "max_items";
-            return true;
-        }
-    }
-    if (state->max_bytes && yoke__queue_bytes(queue) + size > state->max_bytes) {
-        *limit = "max_bytes";
-        return true;
-    }
-    return false;
+    return total(queue, queue->state->puts, tail_sequence);
 }
+
+uint64_t yoke__queue_bytes(const yoke__queue *queue)
+{
+    uint64_t got = total(queue, queue->state->got_bytes, yoke__queue_head_sequence); /* first: it can't overtake */
+
+    return total(queue, queue->state->put_bytes, tail_sequence) - got;
+}
+
+uint64_t yoke__queue_unfinished(yoke__queue *queue)
+{
+    uint64_t done = yoke__a64_load_acquire(&queue->state->done); /* first: it can't overtake */
+
+    return yoke__queue_puts(queue) - done;
+}
+
+/* Lock of that side held. */
+static void add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
+{
+    yoke__a64_store_relaxed(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
+}
+
+void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size)
+{
+    add(queue->state->puts, sequence, 1);
+    add(queue->state->put_bytes, sequence, size);
+}
+
+void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size)
+{
+    add(queue->state->gets, sequence, 1);
+    add(queue->state->got_bytes, sequence, size);
+}
+
+/* ---- for users --------------------------------------------------------------------------------------------------- */
 
 static uint64_t redeliveries(yoke__queue *queue)
 {
@@ -99,7 +114,7 @@ static uint64_t redeliveries(yoke__queue *queue)
         return 0;
     yoke__queue_lock(queue, &queue->state->consumers);
     for (uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver); at; count++)
-        at = yoke__a64_load_relaxed(&((yoke__block *)yoke__domain_at(queue->domain, at))->next);
+        at = yoke__a64_load_relaxed(&yoke__queue_block(queue, at)->next);
     yoke__queue_unlock(queue, &queue->state->consumers);
     return count;
 }
@@ -132,4 +147,25 @@ bool yoke_queue_full(const yoke_queue *handle)
     full = yoke__queue_over_limit(&queue, 1, &limit);
     yoke__queue_unlock(&queue, &queue.state->producers);
     return full;
+}
+
+int yoke_queue_stats(yoke_queue *handle, yoke_queue_statistics *out)
+{
+    yoke__queue        queue;
+    yoke__queue_state *state;
+
+    if (!yoke__queue_of(&queue, handle))
+        return yoke_last_error()->code;
+    if (!out || out->struct_size != sizeof *out)
+        return yoke__fail(YOKE_EINVAL, out ? "struct_size of yoke_queue_statistics is not its size" : "out is NULL");
+    state = queue.state;
+    out->gets = total(&queue, state->gets, yoke__queue_head_sequence);
+    out->got_bytes = total(&queue, state->got_bytes, yoke__queue_head_sequence);
+    out->puts = yoke__queue_puts(&queue);
+    out->put_bytes = total(&queue, state->put_bytes, tail_sequence);
+    out->redelivered = yoke__a64_load_relaxed(&state->redelivered);
+    out->put_waits = yoke__a64_load_relaxed(&state->put_waits);
+    out->get_waits = yoke__a64_load_relaxed(&state->get_waits);
+    out->most_items = yoke__a64_load_relaxed(&state->high_items);
+    return YOKE_OK;
 }

@@ -1,23 +1,15 @@
 /*
  * Getting. A small message is copied out under the lock, and the store of head is its consumption. A block is made the
  * consumer's own before head passes it, copied without a lock, and consumed by being freed: if the consumer dies before
- * that, the recovery finds the block held by a dead token and queues it for redelivery (queue.c).
+ * that, the recovery finds the block held by a dead token and queues it again (redeliver.c). What is to stay held, and
+ * lies in a ring, moves to a block first: nothing of the user's pins a ring.
  */
 #include "../domain/allocator.h"
 #include "../error.h"
-#include "../message/message.h"
 #include "queue.h"
 #include "ring.h"
 
 #include <string.h>
-
-typedef struct get_call {
-    yoke__destination *destination;
-    void              *user;
-    yoke__content      content;
-    yoke__block       *block; /* taken under the lock, to be copied and freed without it */
-    void              *target;
-} get_call;
 
 static int check_content(yoke__content found, yoke__content wanted)
 {
@@ -28,91 +20,135 @@ static int check_content(yoke__content found, yoke__content wanted)
                                       : "the next message is bytes, not a variant");
 }
 
-static int fail_damaged(void)
+int yoke__queue_fail_damaged(void)
 {
     return yoke__fail(YOKE_EPROTO, "the queue is damaged: a record makes no sense");
 }
 
-/* Consumers' lock held. The block at an offset read from shared memory, or NULL if that can't be one. */
-static yoke__block *block_at(yoke__queue *queue, uint64_t offset)
+yoke__message_block *yoke__queue_block_at(yoke__queue *queue, uint64_t offset)
 {
-    yoke__block *block = (yoke__block *)yoke__domain_check(queue->domain, offset, sizeof *block);
+    yoke__message_block *block = (yoke__message_block *)yoke__domain_check(queue->domain, offset, sizeof *block);
+    uint64_t             room = block ? yoke__alloc_size(queue->domain, block) : 0;
 
-    if (!block || block->size > yoke__alloc_size(queue->domain, block) - sizeof *block)
+    if (room < sizeof *block || block->tag != YOKE__TAG_MESSAGE)
         return NULL;
-    return block;
+    room -= sizeof *block;
+    return yoke__message_ids(block->handles) <= room && block->size <= room - yoke__message_ids(block->handles) ? block
+                                                                                                                : NULL;
 }
 
-/* Consumers' lock held: asks where the block's payload goes, and makes the block this process's. */
-static int hold_block(yoke__queue *queue, get_call *get, yoke__block *block)
-{
-    int rc = check_content((yoke__content)block->content, get->content);
+/* ---- under the consumers' lock ----------------------------------------------------------------------------------- */
 
-    if (rc < 0)
-        return rc;
-    get->target = get->destination(get->user, block->size, &rc);
-    if (rc < 0)
-        return rc;
-    yoke__alloc_hold(queue->domain, block);
+/* Is it what the caller wants, and where does it go? */
+static int accept(yoke__get *get, yoke__content content, uint64_t size)
+{
+    int rc = check_content(content, get->content);
+
+    get->size = size;
+    if (rc == YOKE_OK && get->destination)
+        get->target = get->destination(get->user, size, &rc);
+    return rc;
+}
+
+/* The message is this process's from here on. */
+static void held(yoke__queue *queue, yoke__get *get, yoke__message_block *block)
+{
     get->block = block;
+    get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
+    if (get->hold)
+        yoke__hold_add(queue, block);
+}
+
+static void give_ticket(yoke__queue *queue, yoke__get *get, yoke__message_block *block)
+{
+    get->ticket = get->hold ? yoke__hold_ticket(queue) : 0;
+    yoke__a64_store_relaxed(&block->ticket, get->ticket);
+}
+
+static int take_block(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const yoke__record *record, uint64_t head)
+{
+    yoke__message_block *block = yoke__queue_block_at(queue, record->block);
+
+    if (!block)
+        return yoke__queue_fail_damaged();
+    YOKE_TRY(accept(get, (yoke__content)block->content, block->size));
+    give_ticket(queue, get, block);
+    yoke__alloc_hold(queue->domain, block);
+    yoke__queue_count_get(queue, yoke__position_sequence(head), block->size);
+    yoke__ring_consume(ring, head);
+    held(queue, get, block);
     return YOKE_OK;
 }
 
-/* Consumers' lock held. */
-static void count_got(yoke__queue *queue, uint64_t sequence, uint64_t size)
+/* Out of the ring into a block of this process's, and held: one step of the journal. */
+static int move_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const yoke__record *record, uint64_t head)
 {
-    yoke__a64 *bytes = queue->state->got_bytes;
+    yoke__message_block *block;
+    yoke__journal        steps = {.steps = YOKE__STEP_HEAD | YOKE__STEP_HOLD, .head = head};
 
-    yoke__a64_store_relaxed(&bytes[sequence & 1], yoke__a64_load_relaxed(&bytes[(sequence - 1) & 1]) + size);
+    YOKE_TRY(yoke__message_new_block(&block, queue, (yoke__content)record->content, record->size, 0));
+    memcpy(yoke__message_payload(block), record + 1, record->size);
+    give_ticket(queue, get, block);
+    yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
+    steps.ring = yoke__domain_offset(queue->domain, ring);
+    steps.block = yoke__domain_offset(queue->domain, block);
+    yoke__journal_do(queue, &steps);
+    held(queue, get, block);
+    return YOKE_OK;
 }
 
-/* Consumers' lock held. */
-static int take_record(yoke__queue *queue, get_call *get, yoke__ring *ring, yoke__record *record, uint64_t head)
+static int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
 {
-    uint64_t size = record->size;
-    int      rc;
-
-    if (record->form == YOKE__FORM_BLOCK) {
-        yoke__block *block = block_at(queue, record->block);
-        if (!block)
-            return fail_damaged();
-        size = block->size;
-        YOKE_TRY(hold_block(queue, get, block));
-    } else {
-        YOKE_TRY(check_content((yoke__content)record->content, get->content));
-        rc = YOKE_OK;
-        get->target = get->destination(get->user, size, &rc);
-        if (rc < 0)
-            return rc;
-        if (size)
-            memcpy(get->target, record + 1, (size_t)size);
-    }
-    count_got(queue, yoke__position_sequence(head), size);
+    if (record->form == YOKE__FORM_BLOCK)
+        return take_block(queue, get, ring, record, head);
+    YOKE_TRY(accept(get, (yoke__content)record->content, record->size));
+    if (get->hold)
+        return move_out(queue, get, ring, record, head);
+    if (record->size)
+        memcpy(get->target, record + 1, record->size);
+    yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
     yoke__ring_consume(ring, head);
     return YOKE_OK;
 }
 
-/* Consumers' lock held: the oldest of those that a dead consumer held. */
-static int take_redelivered(yoke__queue *queue, get_call *get, uint64_t offset)
+/* The first of those that somebody had before. */
+static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t offset)
 {
-    yoke__block *block = block_at(queue, offset);
+    yoke__message_block *block = yoke__queue_block_at(queue, offset);
+    uint64_t             next;
 
     if (!block)
-        return fail_damaged();
-    YOKE_TRY(hold_block(queue, get, block));
-    yoke__a64_store_release(&queue->state->redeliver, yoke__a64_load_relaxed(&block->next));
+        return yoke__queue_fail_damaged();
+    YOKE_TRY(accept(get, (yoke__content)block->content, block->size));
+    next = yoke__a64_load_relaxed(&block->next);
+    give_ticket(queue, get, block);
+    yoke__alloc_hold(queue->domain, block);
+    yoke__a64_store_release(&queue->state->redeliver, next);
+    held(queue, get, block);
     return YOKE_OK;
 }
 
-/* Consumers' lock held. YOKE_ETIMEDOUT: nothing there. */
-static int take(yoke__queue *queue, get_call *get)
+/* Shut down, and what was left is not to be had: whoever shut it down may have died before all was discarded. */
+static int fail_shut(yoke__queue *queue, uint32_t shut)
 {
+    if (shut == YOKE_IMMEDIATE + 1)
+        (void)yoke__queue_discard(queue);
+    return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down, and nothing is left in it");
+}
+
+int yoke__queue_take(yoke__queue *queue, yoke__get *get)
+{
+    uint32_t      shut = yoke__a32_load_acquire(&queue->state->shut);
     uint64_t      redelivered = yoke__a64_load_relaxed(&queue->state->redeliver);
     bool          damaged = false;
     yoke__ring   *ring;
     yoke__record *record;
     uint64_t      head;
 
+    get->block = NULL;
+    get->redelivered = false;
+    if (shut == YOKE_IMMEDIATE + 1)
+        return fail_shut(queue, shut);
     if (redelivered)
         return take_redelivered(queue, get, redelivered);
     ring = yoke__chain_first(queue);
@@ -120,98 +156,66 @@ static int take(yoke__queue *queue, get_call *get)
     if (record)
         return take_record(queue, get, ring, record, head);
     if (damaged)
-        return fail_damaged();
-    if (yoke__a32_load_acquire(&queue->state->shut))
-        return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down, and nothing is left in it");
-    return YOKE_ETIMEDOUT;
+        return yoke__queue_fail_damaged();
+    return shut ? fail_shut(queue, shut) : YOKE_ETIMEDOUT;
+}
+
+/* ---- the whole call ---------------------------------------------------------------------------------------------- */
+
+void yoke__queue_finish(yoke__queue *queue, yoke__get *get)
+{
+    if (!get->block)
+        return;
+    if (get->target && get->size)
+        memcpy(get->target, yoke__message_payload(get->block), (size_t)get->size);
+    if (!get->hold)
+        yoke__free(queue->domain, get->block);
 }
 
 static int attempt_get(yoke__queue *queue, void *user)
 {
-    get_call *get = (get_call *)user;
-    int       rc;
+    yoke__get *get = (yoke__get *)user;
+    int        rc;
 
     yoke__queue_lock(queue, &queue->state->consumers);
-    rc = take(queue, get);
+    rc = yoke__queue_take(queue, get);
     yoke__queue_unlock(queue, &queue->state->consumers);
     if (rc != YOKE_OK)
         return rc;
-    if (get->block) {
-        if (get->block->size)
-            memcpy(get->target, yoke__block_data(get->block), (size_t)get->block->size);
-        yoke__free(queue->domain, get->block);
-    }
+    yoke__queue_finish(queue, get);
     yoke__queue_wake(queue, &queue->state->putters_sleep, &queue->state->space);
     return YOKE_OK;
 }
 
-static bool may_have_some(yoke__queue *queue, void *user)
+static bool may_get(yoke__queue *queue, void *user)
 {
     (void)user;
     return yoke__queue_has_some(queue) || yoke__a32_load_relaxed(&queue->state->shut);
 }
 
-int yoke__queue_get(yoke_queue *handle, yoke__content content, yoke__destination *destination, void *user,
-                    int64_t timeout)
+int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,
+                              int64_t timeout)
 {
-    yoke__queue    queue;
-    get_call       get = {destination, user, content, NULL, NULL};
-    yoke__patience patience = {(yoke__handle *)handle, &queue, NULL, NULL, may_have_some, attempt_get, &get};
-    int            rc;
+    yoke__queue_state *state = queue->state;
+    yoke__patience     patience = {
+            .queue = queue,
+            .flag = &state->getters_sleep,
+            .word = &state->items,
+            .waits = &state->get_waits,
+            .ready = may_get,
+            .attempt = attempt,
+            .user = user,
+            .needed = YOKE_MAY_PUT,
+    };
+    int rc = yoke__queue_wait(&patience, timeout);
 
-    if (!yoke__queue_of(&queue, handle))
-        return YOKE_EINVAL;
-    patience.flag = &queue.state->getters_sleep;
-    patience.word = &queue.state->items;
-    rc = yoke__queue_wait(&patience, timeout);
     if (rc == YOKE_ETIMEDOUT)
         return yoke__fail(YOKE_ETIMEDOUT, "the queue is still empty after %lld ms",
                           (long long)(timeout > 0 ? timeout : 0));
     return rc;
 }
 
-/* Consumers' lock held. The block is not held for anybody: if this process dies now, the recovery frees it. */
-static void discard_block(yoke__queue *queue, yoke__block *block, yoke__a64 *word, uint64_t after)
+int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
-    yoke__alloc_take(queue->domain, block);
-    yoke__a64_store_release(word, after);
-    yoke__free(queue->domain, block);
-}
-
-static bool discard_redelivered(yoke__queue *queue)
-{
-    uint64_t     offset = yoke__a64_load_relaxed(&queue->state->redeliver);
-    yoke__block *block = offset ? block_at(queue, offset) : NULL;
-
-    if (!block)
-        return false;
-    discard_block(queue, block, &queue->state->redeliver, yoke__a64_load_relaxed(&block->next));
-    return true;
-}
-
-static bool discard_record(yoke__queue *queue)
-{
-    bool          damaged = false;
-    uint64_t      head;
-    yoke__ring   *ring = yoke__chain_first(queue);
-    yoke__record *record = yoke__ring_oldest(ring, &head, &damaged);
-    yoke__block  *block = record && record->form == YOKE__FORM_BLOCK ? block_at(queue, record->block) : NULL;
-
-    if (!record || (record->form == YOKE__FORM_BLOCK && !block))
-        return false;
-    count_got(queue, yoke__position_sequence(head), block ? block->size : record->size);
-    if (block)
-        discard_block(queue, block, &ring->head, head);
-    else
-        yoke__ring_consume(ring, head);
-    return true;
-}
-
-uint64_t yoke__queue_discard(yoke__queue *queue)
-{
-    uint64_t count = 0;
-
-    while (discard_redelivered(queue) || discard_record(queue))
-        count++;
-    return count;
+    return yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
 }

@@ -27,28 +27,34 @@
 /* What a record is. */
 typedef enum yoke__form {
     YOKE__FORM_INLINE = 1, /* payload follows */
-    YOKE__FORM_BLOCK = 2,  /* offset of a yoke__block follows */
+    YOKE__FORM_BLOCK = 2,  /* the message lies in a block */
     YOKE__FORM_PAD = 3     /* skip to the start of the ring */
 } yoke__form;
 
 /* What a message is, so that bytes are never read as a variant. */
 typedef enum yoke__content { YOKE__CONTENT_BYTES = 1, YOKE__CONTENT_VARIANT = 2 } yoke__content;
 
+/* First word of what a queue has allocated, so that one is never taken for the other. */
+#define YOKE__TAG_RING    UINT32_C(0x676e6972)
+#define YOKE__TAG_MESSAGE UINT32_C(0x6567736d)
+
 typedef struct yoke__record {
     uint32_t size; /* payload bytes of INLINE; bytes skipped, header included, of PAD */
     uint8_t  form;
     uint8_t  content;
     uint16_t reserved;
-    uint64_t block; /* offset of the block, for BLOCK */
+    uint64_t block; /* offset of the yoke__message_block, for BLOCK */
 } yoke__record;
 _Static_assert(sizeof(yoke__record) == 16, "shared layout");
 
 typedef struct yoke__ring {
+    uint32_t  tag;
+    uint32_t  reserved_tag;
     uint64_t  capacity; /* bytes of records, a power of two; set before the ring is linked */
     yoke__a64 next;     /* offset of the ring that follows, 0 before; stored once, under the producers' lock */
-    uint64_t  reserved[6];
+    uint64_t  reserved[5];
     /* producers' line: written under their lock */
-    yoke__a64 tail;      /* the release store is the commit of a put; pairs with the acquire load in ring_take */
+    yoke__a64 tail;      /* the release store is the commit of a put; pairs with the acquire load in ring_oldest */
     uint64_t  head_seen; /* an old head */
     uint64_t  reserved_tail[6];
     /* consumers' line: written under their lock */
@@ -60,21 +66,64 @@ _Static_assert(sizeof(yoke__ring) == 192, "shared layout");
 _Static_assert(offsetof(yoke__ring, tail) == 64, "shared layout");
 _Static_assert(offsetof(yoke__ring, head) == 128, "shared layout");
 
-/* A message outside the rings. Owned by its producer's token until a consumer takes it (or either dies). */
-typedef struct yoke__block {
-    uint64_t  size;    /* payload bytes */
-    yoke__a64 next;    /* in the redelivery list: offset of the next one; under the consumers' lock */
+/* A message outside the rings. Owned by its producer's token until a consumer holds it (or either dies); written by its
+ * owner, but for next. The ids of the objects in it stand before the payload. */
+typedef struct yoke__message_block {
+    uint32_t  tag;
     uint32_t  content; /* yoke__content */
-    uint32_t  reserved[11];
-} yoke__block;
-_Static_assert(sizeof(yoke__block) == 64, "shared layout");
+    uint64_t  size;    /* payload bytes */
+    yoke__a64 next;    /* in the list of redeliveries: offset of the next one; under the consumers' lock */
+    yoke__a64 ticket; /* names this reservation or hold, so that a stale view of the memory is told apart; 0: neither */
+    yoke__a32 flags;  /* YOKE__MESSAGE_... */
+    uint32_t  handles; /* how many ids stand before the payload */
+    uint64_t  queue;   /* id of the queue */
+    /* While held, the holder's own business (hold.c): which of its handles has it, and neighbours in that one's list, as
+     * offset / 64. */
+    uint32_t handle;
+    uint32_t older, newer;
+    uint32_t reserved;
+} yoke__message_block;
+_Static_assert(sizeof(yoke__message_block) == 64, "shared layout");
+
+#define YOKE__MESSAGE_REDELIVERED UINT32_C(1) /* somebody had it before */
+#define YOKE__MESSAGE_RESERVED    UINT32_C(2) /* counted in reserved_items and reserved_bytes; producers' lock */
+
+/*
+ * Redo record of the consumers: what must change together although it stands in several words. Written under their lock;
+ * `valid` is the commit. Whoever takes the lock from a dead owner does what a valid one says before anything else.
+ */
+typedef struct yoke__journal {
+    yoke__a32 valid;
+    uint32_t  steps; /* YOKE__STEP_... */
+    uint32_t  token; /* HOLD, LET_GO: whose the block is */
+    uint32_t  reserved;
+    uint64_t  ring; /* HEAD: of that ring */
+    uint64_t  head;
+    uint64_t  list;  /* LIST: what redeliver becomes */
+    uint64_t  block; /* HOLD, LET_GO */
+    uint64_t  done;  /* DONE: what done becomes */
+    uint64_t  reserved_journal;
+} yoke__journal;
+_Static_assert(sizeof(yoke__journal) == 64, "shared layout");
+
+#define YOKE__STEP_HEAD   1u /* the ring's head moves */
+#define YOKE__STEP_LIST   2u /* the list of redeliveries begins elsewhere */
+#define YOKE__STEP_HOLD   4u /* the block is held by token */
+#define YOKE__STEP_LET_GO 8u /* the block is token's and nothing more: it is freed next, or by token's recovery */
+#define YOKE__STEP_DONE   16u
+
+/* Options that stay. */
+#define YOKE__QUEUE_JOINABLE        1u
+#define YOKE__QUEUE_REPORT_ORPHANED 2u
 
 typedef struct yoke__queue_state {
     /* read-mostly */
     uint64_t  max_items; /* 0: none; set at creation */
     uint64_t  max_bytes;
-    yoke__a32 shut; /* 0, or yoke_shutdown + 1; only grows */
-    uint32_t  reserved[3];
+    yoke__a32 shut;      /* 0, or yoke_shutdown + 1; only grows, under the producers' lock */
+    uint32_t  options;   /* YOKE__QUEUE_...; set at creation */
+    yoke__a32 roles;     /* bumped when a role may have lost its last user: sleepers look who is left */
+    yoke__a32 carries;   /* 1 once a message with handles was put, for good */
     yoke__a64 head_ring; /* where consumers are; under their lock */
     yoke__a64 tail_ring; /* where producers were; under their lock; follow next from here */
     yoke__a64 spare;     /* a drained ring kept for reuse, or 0; set under the consumers' lock, taken by a CAS to 0 */
@@ -82,30 +131,46 @@ typedef struct yoke__queue_state {
     /* sleepers: flags on a line of their own, set by those about to sleep, cleared by who wakes one */
     yoke__a32 getters_sleep;
     yoke__a32 putters_sleep;
-    uint32_t  reserved_sleep[14];
-    /* producers */
+    yoke__a32 joiners_sleep;
+    uint32_t  reserved_sleep[13];
+    /* producers' line */
     yoke__a32 producers; /* owner word */
-    uint32_t  reserved_producers[3];
-    yoke__a64 put_bytes[2]; /* bytes ever put, after message n in [n & 1]: the other copy is the one being written */
+    yoke__a32 reserving; /* 1 while reserved_* are being changed: who finds it so counts anew */
+    /* Messages and bytes ever put, after message n in [n & 1]: the other copy is the one being written. */
+    yoke__a64 puts[2];
+    yoke__a64 put_bytes[2];
     uint64_t  head_sequence_seen; /* an old head's message number */
-    uint64_t  reserved_put[3];
-    /* consumers */
-    yoke__a32 consumers; /* owner word */
-    uint32_t  reserved_consumers[3];
-    yoke__a64 got_bytes[2];
-    yoke__a64 redeliver; /* offset of the first block that a dead consumer held, or 0 */
-    uint64_t  reserved_get[3];
+    yoke__a64 reserved_items;     /* reservations that are open, if there are limits */
+    yoke__a64 reserved_bytes;
+    /* consumers' line */
+    yoke__a32     consumers; /* owner word */
+    uint32_t      reserved_consumers;
+    yoke__a64     gets[2]; /* first deliveries, as puts */
+    yoke__a64     got_bytes[2];
+    yoke__a64     redeliver; /* offset of the first message that comes once more, or 0 */
+    yoke__a64     done;      /* joinable: messages done with, or discarded; 64 bits, as puts */
+    uint64_t      tickets;   /* how many were given */
+    yoke__journal journal;   /* consumers' */
+    /* figures for people: hints that a death may put out by one */
+    yoke__a64 put_waits;
+    yoke__a64 get_waits;
+    yoke__a64 redelivered;
+    yoke__a64 high_items; /* under the producers' lock */
+    uint64_t  reserved_figures[4];
     /* words slept on: bumped by who wakes */
     yoke__a32 items;
-    uint32_t  reserved_items[15];
+    uint32_t  reserved_items_word[15];
     yoke__a32 space;
-    uint32_t  reserved_space[15];
+    uint32_t  reserved_space_word[15];
+    yoke__a32 finished;
+    uint32_t  reserved_finished_word[15];
 } yoke__queue_state;
 _Static_assert(offsetof(yoke__queue_state, getters_sleep) == 64, "shared layout");
 _Static_assert(offsetof(yoke__queue_state, producers) == 128, "shared layout");
 _Static_assert(offsetof(yoke__queue_state, consumers) == 192, "shared layout");
-_Static_assert(offsetof(yoke__queue_state, items) == 256, "shared layout");
-_Static_assert(sizeof(yoke__queue_state) == 384, "shared layout");
+_Static_assert(offsetof(yoke__queue_state, journal) == 256, "shared layout");
+_Static_assert(offsetof(yoke__queue_state, items) == 384, "shared layout");
+_Static_assert(sizeof(yoke__queue_state) == 576, "shared layout");
 
 static inline uint64_t yoke__pack_position(uint64_t units, uint64_t sequence)
 {
@@ -127,9 +192,15 @@ static inline uint8_t *yoke__ring_records(yoke__ring *ring)
     return (uint8_t *)(ring + 1);
 }
 
-static inline void *yoke__block_data(yoke__block *block)
+/* Bytes that the ids of that many handles take before the payload. */
+static inline uint64_t yoke__message_ids(uint32_t handles)
 {
-    return block + 1;
+    return ((uint64_t)handles * 8u + 15u) & ~UINT64_C(15);
+}
+
+static inline void *yoke__message_payload(yoke__message_block *block)
+{
+    return (uint8_t *)(block + 1) + yoke__message_ids(block->handles);
 }
 
 #endif

@@ -1,14 +1,21 @@
-/* A queue as an object: making, opening, closing, shutting down, and what is left when somebody dies. */
+/* A queue as an object: making, opening, closing, shutting down. */
 #include "queue.h"
 
 #include "../domain/allocator.h"
+#include "../domain/directory.h"
+#include "../domain/participant.h"
 #include "../error.h"
 #include "../sync/owner_word.h"
-#include "ring.h"
 
 void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
 {
-    (void)yoke__owner_acquire(queue->domain, side, INT64_MAX, NULL);
+    uint32_t nobody = 0;
+
+    if (yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
+        return;
+    if (yoke__owner_acquire(queue->domain, side, INT64_MAX, NULL) == YOKE_OWNER_DIED &&
+        side == &queue->state->consumers)
+        yoke__journal_redo(queue);
 }
 
 void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side)
@@ -24,22 +31,40 @@ bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
         return false;
     out->domain = checked->domain;
     out->state = (yoke__queue_state *)checked->object;
+    out->handle = checked;
     out->id = checked->id;
     return true;
 }
 
-/* ---- making and opening ---- */
+int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role role)
+{
+    if (!yoke__queue_of(out, handle))
+        return yoke_last_error()->code;
+    if (out->handle->lacks & (uint32_t)role)
+        return yoke__fail(YOKE_EACCES, "this handle has given up %s the queue",
+                          role == YOKE_MAY_PUT ? "putting into" : "getting from");
+    return YOKE_OK;
+}
+
+/* ---- making and opening ------------------------------------------------------------------------------------------ */
+
+static uint32_t options_of(const yoke_queue_options *options)
+{
+    return (options->joinable ? YOKE__QUEUE_JOINABLE : 0) |
+           (options->report_orphaned ? YOKE__QUEUE_REPORT_ORPHANED : 0);
+}
 
 static int init_state(yoke_domain *domain, yoke__id id, void *object, const void *argument)
 {
     const yoke_queue_options *options = (const yoke_queue_options *)argument;
-    yoke__queue               queue = {domain, (yoke__queue_state *)object, id};
+    yoke__queue               queue = {domain, (yoke__queue_state *)object, NULL, id};
     yoke__ring               *ring = yoke__chain_ring_new(&queue, YOKE__RING_FIRST, 0);
 
     if (!ring)
         return yoke__fail_in(YOKE_ENOMEM, "no memory for a queue");
     queue.state->max_items = options->max_items;
     queue.state->max_bytes = options->max_bytes;
+    queue.state->options = options_of(options);
     yoke__a64_store_relaxed(&queue.state->head_ring, yoke__domain_offset(domain, ring));
     yoke__a64_store_relaxed(&queue.state->tail_ring, yoke__domain_offset(domain, ring));
     return YOKE_OK;
@@ -53,14 +78,25 @@ static int agree_limit(const char *limit, uint64_t there, uint64_t asked)
                       (unsigned long long)there, (unsigned long long)asked);
 }
 
+static int agree_option(const char *name, uint32_t option, uint32_t there, uint32_t asked)
+{
+    if (((there ^ asked) & option) == 0)
+        return YOKE_OK;
+    return yoke__fail(YOKE_EINVAL, "the queue of that name was made %s %s, not %s", there & option ? "with" : "without",
+                      name, asked & option ? "with" : "without");
+}
+
 static int agree(yoke_domain *domain, const void *object, const void *argument)
 {
     const yoke__queue_state  *state = (const yoke__queue_state *)object;
     const yoke_queue_options *options = (const yoke_queue_options *)argument;
+    uint32_t                  asked = options_of(options);
 
     (void)domain;
     YOKE_TRY(agree_limit("max_items", state->max_items, options->max_items));
-    return agree_limit("max_bytes", state->max_bytes, options->max_bytes);
+    YOKE_TRY(agree_limit("max_bytes", state->max_bytes, options->max_bytes));
+    YOKE_TRY(agree_option("joinable", YOKE__QUEUE_JOINABLE, state->options, asked));
+    return agree_option("report_orphaned", YOKE__QUEUE_REPORT_ORPHANED, state->options, asked);
 }
 
 int yoke_queue_create(yoke_queue **out, const yoke_queue_options *options)
@@ -91,27 +127,53 @@ int yoke_queue_open(yoke_queue **out, yoke_domain *domain, const char *name)
     return yoke__handle_create((yoke__handle **)(void *)out, domain, &spec);
 }
 
-/* ---- ends ---- */
-
-static void wake_all(yoke__queue *queue, yoke__a32 *word)
-{
-    yoke__a32_add_acq_rel(word, 1);
-    yoke__fence_seq_cst();
-    yoke__word_wake(queue->domain, word, UINT32_MAX);
-}
+/* ---- ends -------------------------------------------------------------------------------------------------------- */
 
 static void wake_sleepers(yoke__handle *handle)
 {
-    yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle->id};
+    yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id};
 
-    wake_all(&queue, &queue.state->items);
-    wake_all(&queue, &queue.state->space);
+    yoke__queue_wake_all(&queue, &queue.state->items);
+    yoke__queue_wake_all(&queue, &queue.state->space);
+    yoke__queue_wake_all(&queue, &queue.state->finished);
 }
 
-void yoke_queue_close(yoke_queue *queue)
+/* Nobody could let go any more of what this handle holds. */
+static void return_holds(yoke__queue *queue)
 {
-    if (queue && yoke__handle_check(queue, YOKE__KIND_QUEUE))
-        yoke__handle_close(&queue->handle, wake_sleepers);
+    yoke__message_block *block;
+    bool                 any = false;
+
+    if (!queue->handle->private_[0])
+        return;
+    yoke__queue_lock(queue, &queue->state->consumers);
+    for (; (block = yoke__hold_oldest(queue)) != NULL; any = true)
+        yoke__hold_return(queue, block, true);
+    yoke__queue_unlock(queue, &queue->state->consumers);
+    if (any)
+        yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
+}
+
+void yoke_queue_close(yoke_queue *handle)
+{
+    yoke__queue queue;
+
+    if (!handle || !yoke__handle_check(handle, YOKE__KIND_QUEUE))
+        return;
+    if (yoke__queue_of(&queue, handle))
+        return_holds(&queue);
+    yoke__handle_close(&handle->handle, wake_sleepers);
+}
+
+/* What the discarded messages carried may be unreachable now. */
+static void collect_carried(yoke__queue *queue)
+{
+    if (!yoke__a32_load_acquire(&queue->state->carries))
+        return;
+    yoke__registry_acquire(queue->domain);
+    yoke__directory_note_pending(queue->domain);
+    yoke__directory_tidy(queue->domain);
+    yoke__registry_release(queue->domain);
 }
 
 int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
@@ -131,98 +193,43 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
         yoke__queue_lock(&queue, &queue.state->consumers);
         discarded = yoke__queue_discard(&queue);
         yoke__queue_unlock(&queue, &queue.state->consumers);
+        collect_carried(&queue);
     }
-    wake_all(&queue, &queue.state->items);
-    wake_all(&queue, &queue.state->space);
+    wake_sleepers(queue.handle);
     return (int64_t)discarded;
 }
 
-/* ---- what is left of a participant that died ---- */
-
-typedef struct search {
-    yoke__queue *queue;
-    uint64_t     offset;
-} search;
-
-static bool record_links(void *user, yoke__record *record)
+static void free_ring(yoke__queue *queue, yoke__a64 *word)
 {
-    const search *wanted = (const search *)user;
+    uint64_t offset = yoke__a64_load_relaxed(word);
 
-    return record->form == YOKE__FORM_BLOCK && record->block == wanted->offset;
-}
-
-static bool rings_hold(yoke__queue *queue, uint64_t offset)
-{
-    search   wanted = {queue, offset};
-    uint64_t at = yoke__a64_load_relaxed(&queue->state->head_ring);
-
-    for (; at; at = yoke__a64_load_relaxed(&yoke__queue_ring(queue, at)->next))
-        if (yoke__ring_walk(yoke__queue_ring(queue, at), record_links, &wanted))
-            return true;
-    return false;
-}
-
-static bool list_holds(yoke__queue *queue, uint64_t offset)
-{
-    uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver);
-
-    while (at && at != offset)
-        at = yoke__a64_load_relaxed(&((yoke__block *)yoke__domain_at(queue->domain, at))->next);
-    return at != 0;
-}
-
-/* Both locks held. A dead consumer had taken the message and not finished: one store queues it again. */
-static void redeliver(yoke__queue *queue, yoke__block *block, uint64_t offset)
-{
-    yoke__a64_store_relaxed(&block->next, yoke__a64_load_relaxed(&queue->state->redeliver));
-    yoke__a64_store_release(&queue->state->redeliver, offset);
-}
-
-/* Is the block, which a dead participant owned, a ring or a message of this queue? One that the dead held is queued
- * again here. What is neither was not committed yet, or discarded already. */
-static bool links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held)
-{
-    yoke__queue queue = {domain, (yoke__queue_state *)object, id};
-    uint64_t    offset = yoke__domain_offset(domain, block);
-    bool        linked;
-    bool        again = false;
-
-    yoke__queue_lock(&queue, &queue.state->producers);
-    yoke__queue_lock(&queue, &queue.state->consumers);
-    linked = yoke__chain_links(&queue, offset) || rings_hold(&queue, offset) || list_holds(&queue, offset);
-    if (!linked && held) {
-        redeliver(&queue, (yoke__block *)block, offset);
-        linked = again = true;
-    }
-    yoke__queue_unlock(&queue, &queue.state->consumers);
-    yoke__queue_unlock(&queue, &queue.state->producers);
-    if (again)
-        yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
-    return linked;
+    if (!offset)
+        return;
+    yoke__alloc_take(queue->domain, yoke__queue_ring(queue, offset));
+    yoke__a64_store_release(word, 0);
+    yoke__free(queue->domain, yoke__queue_ring(queue, offset));
 }
 
 /* The last user is gone. Every step is one that a consumer might do, so that a death in the middle leaves a sound queue
  * for the next to destroy. */
 static void destroy(yoke_domain *domain, yoke__id id, void *object)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, id};
-    uint64_t    spare = yoke__a64_load_relaxed(&queue.state->spare);
-    uint64_t    last = yoke__a64_load_relaxed(&queue.state->head_ring);
+    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id};
 
-    if (last) {
+    if (yoke__a64_load_relaxed(&queue.state->head_ring)) {
+        yoke__journal_redo(&queue); /* nobody is left to have the lock */
         (void)yoke__queue_discard(&queue);
-        last = yoke__a64_load_relaxed(&queue.state->head_ring);
-        yoke__alloc_take(domain, yoke__queue_ring(&queue, last));
-        yoke__a64_store_release(&queue.state->head_ring, 0);
-        yoke__free(domain, yoke__queue_ring(&queue, last));
-        spare = yoke__a64_load_relaxed(&queue.state->spare);
     }
-    if (spare) {
-        yoke__alloc_take(domain, yoke__queue_ring(&queue, spare));
-        yoke__a64_store_release(&queue.state->spare, 0);
-        yoke__free(domain, yoke__queue_ring(&queue, spare));
-    }
+    free_ring(&queue, &queue.state->head_ring);
+    free_ring(&queue, &queue.state->spare);
 }
 
 const yoke__object_type yoke__queue_type = {
-    .kind = YOKE__KIND_QUEUE, .name = "queue", .destroy = destroy, .links = links};
+    .kind = YOKE__KIND_QUEUE,
+    .name = "queue",
+    .destroy = destroy,
+    .sweep = yoke__queue_sweep,
+    .links = yoke__queue_links,
+    .references = yoke__queue_references,
+    .unreferenced = yoke__queue_unreferenced,
+};

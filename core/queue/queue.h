@@ -16,6 +16,7 @@ struct yoke_queue {
 typedef struct yoke__queue {
     yoke_domain       *domain;
     yoke__queue_state *state;
+    yoke__handle      *handle; /* NULL in what is called for the domain: recovery, destruction */
     yoke__id           id;
 } yoke__queue;
 
@@ -23,14 +24,24 @@ extern const yoke__object_type yoke__queue_type;
 
 /* The queue behind a handle; false with the error noted. */
 bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle);
+/* The same for what needs a role that the handle may have given up. The code is YOKE_EINVAL or YOKE_EACCES. */
+int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role role);
 
-/* The side's lock; a dead owner leaves nothing to repair in the rings. */
+/* The producers' or the consumers' lock; what a dead owner left is put right by who takes it. */
 void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side);
 void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side);
 
 static inline yoke__ring *yoke__queue_ring(const yoke__queue *queue, uint64_t offset)
 {
     return (yoke__ring *)yoke__domain_at(queue->domain, offset);
+}
+static inline yoke__message_block *yoke__queue_block(const yoke__queue *queue, uint64_t offset)
+{
+    return (yoke__message_block *)yoke__domain_at(queue->domain, offset);
+}
+static inline bool yoke__queue_has(const yoke__queue *queue, uint32_t option)
+{
+    return (queue->state->options & option) != 0;
 }
 
 /* -- chain.c */
@@ -50,40 +61,172 @@ bool yoke__chain_links(yoke__queue *queue, uint64_t offset);
 
 /* Messages between head and tail, at one moment of the call; those to be redelivered are not among them. */
 uint64_t yoke__queue_count(const yoke__queue *queue);
-/* Producers' lock held: would one more message of that size pass a limit? Names it in *limit. */
-bool yoke__queue_over_limit(yoke__queue *queue, uint64_t size, const char **limit);
-/* Bytes of the messages between head and tail; producers' lock held. */
-uint64_t yoke__queue_bytes(yoke__queue *queue);
 /* Whether a get may find something: a look without a lock. */
 bool yoke__queue_has_some(const yoke__queue *queue);
+/* Messages put and not done with; joinable queues only. */
+uint64_t yoke__queue_unfinished(yoke__queue *queue);
+/* Messages ever put, and bytes of those between head and tail. */
+uint64_t yoke__queue_puts(const yoke__queue *queue);
+uint64_t yoke__queue_bytes(const yoke__queue *queue);
+/* Message number of the oldest message still there, at one moment of the call: a ring may be drained and reused between
+ * two loads, which a second look at head_ring shows. */
+uint64_t yoke__queue_head_sequence(const yoke__queue *queue);
+/* Consumers' lock held: adds a message that leaves the rings as number `sequence`, before the head shows it. */
+void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size);
+/* Producers' lock held: adds a message that enters as number `sequence`, before the tail shows it. */
+void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size);
 
-/* -- put.c, get.c: the calls behind the public ones */
+/* -- limit.c */
 
-int yoke__queue_put(yoke_queue *handle, const void *data, uint64_t size, yoke__content content, int64_t timeout);
+/* Producers' lock held: would one more message of that size pass a limit? Names it in *limit. */
+bool yoke__queue_over_limit(yoke__queue *queue, uint64_t size, const char **limit);
+/* Whether a put may find room: a look without a lock. */
+bool yoke__queue_has_room(const yoke__queue *queue);
+/* Producers' lock held: the tail stands at that message number now. Keeps the highest number of messages. */
+void yoke__queue_note_high(yoke__queue *queue, uint64_t tail);
+/* The error of a put that found none. */
+int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t timeout);
+/* YOKE_EMSGSIZE if no message of that size could ever be put. */
+int yoke__queue_check_size(const yoke__queue *queue, uint64_t size);
+/* Producers' lock held: counts a reservation, or no more, if the queue has limits. */
+void yoke__queue_reserve(yoke__queue *queue, yoke__message_block *block);
+void yoke__queue_unreserve(yoke__queue *queue, yoke__message_block *block);
+
+/* -- put.c */
+
+/* A message on its way in. */
+typedef struct yoke__put {
+    const void          *data;
+    uint64_t             size;
+    yoke__message_block *block; /* its copy outside the rings, or NULL */
+    yoke__content        content;
+    const char          *limit; /* what the last attempt met */
+} yoke__put;
+
+/* A block for a message of that size with so many ids before it, this process's. YOKE_ENOMEM. */
+int yoke__message_new_block(yoke__message_block **out, yoke__queue *queue, yoke__content content, uint64_t size,
+                            uint32_t handles);
+/* Producers' lock held: puts one message if the queue is open. YOKE_ESHUTDOWN, YOKE_ENOMEM; YOKE_ETIMEDOUT: a limit. */
+int yoke__queue_append(yoke__queue *queue, yoke__put *put);
+/* Waits for room as yoke__queue_wait() does. */
+int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,
+                              int64_t timeout);
+/* One put, waiting; takes the lock, wakes. A block stays the caller's if it fails. */
+int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout);
+
+/* -- send.c */
+
+/* Copies a message that is too large for a ring into a block, put->block; the caller frees it if it isn't put. */
+int yoke__queue_copy_large(yoke__queue *queue, yoke__put *put);
+
+/* -- get.c */
 
 /* Where a message goes: returns where its size bytes are to be copied, or NULL with the code in *code and the error
  * noted; then the message stays. Called under the consumers' lock. */
 typedef void *yoke__destination(void *user, uint64_t size, int *code);
-int           yoke__queue_get(yoke_queue *handle, yoke__content content, yoke__destination *destination, void *user,
+
+/* A message on its way out. */
+typedef struct yoke__get {
+    yoke__content        content;
+    bool                 hold;        /* it stays held by this process (hold.c) until that lets it go */
+    yoke__destination   *destination; /* NULL: it isn't copied; then hold is set */
+    void                *user;
+    yoke__message_block *block;  /* out: held, or to be copied and freed without the lock; NULL: copied already */
+    uint64_t             ticket; /* out: of a hold */
+    void                *target;
+    uint64_t             size;
+    bool                 redelivered;
+} yoke__get;
+
+/* Consumers' lock held: takes the next message. YOKE_ETIMEDOUT: there is none. */
+int yoke__queue_take(yoke__queue *queue, yoke__get *get);
+/* No lock held: copies and frees what take() left to do. */
+void yoke__queue_finish(yoke__queue *queue, yoke__get *get);
+/* Waits for messages as yoke__queue_wait() does. */
+int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,
                               int64_t timeout);
+/* Take and finish, waiting. */
+int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout);
+/* Consumers' lock held. The block at an offset that stands in a record or a list, or NULL if that can't be one. */
+yoke__message_block *yoke__queue_block_at(yoke__queue *queue, uint64_t offset);
+int                  yoke__queue_fail_damaged(void);
+
+/* -- journal.c */
+
+/* Consumers' lock held: does what the steps say, as one. What steps don't name is not looked at. */
+void yoke__journal_do(yoke__queue *queue, const yoke__journal *steps);
+/* Consumers' lock held, taken from a dead owner: finishes what that one had committed. */
+void yoke__journal_redo(yoke__queue *queue);
+
+/* -- task.c */
+
+/* No lock held: what was held is done with, and freed. Wakes those who join. */
+void yoke__queue_done_with(yoke__queue *queue, yoke__message_block *block);
+
+/* -- hold.c: messages that a process has taken and not let go; consumers' lock held */
+
+/* A new ticket. */
+uint64_t yoke__hold_ticket(yoke__queue *queue);
+/* Lists a message that this process now holds. */
+void yoke__hold_add(yoke__queue *queue, yoke__message_block *block);
+/* The message behind an offset and its ticket, if this handle holds it; NULL: not, no error noted. */
+yoke__message_block *yoke__hold_find(yoke__queue *queue, uint64_t offset, uint64_t ticket);
+/* The oldest that this handle holds, or NULL. */
+yoke__message_block *yoke__hold_oldest(yoke__queue *queue);
+/* Done with: it is this process's and nobody else's; the caller frees it without the lock. */
+void yoke__hold_end(yoke__queue *queue, yoke__message_block *block);
+/* Back to the queue. */
+void yoke__hold_return(yoke__queue *queue, yoke__message_block *block, bool redelivered);
+
+/* -- discard.c */
+
 /* Consumers' lock held: discards all messages that are committed; returns how many. */
 uint64_t yoke__queue_discard(yoke__queue *queue);
+
+/* -- redeliver.c: links() and sweep() of the type */
+
+bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held);
+void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
+/* Consumers' lock held: the block comes next, and says that somebody had it before. */
+void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool redelivered);
+
+/* -- orphan.c */
+
+/* YOKE_EORPHANED if the queue reports it and nobody is left who could do what the caller waits for; else YOKE_OK. */
+int  yoke__queue_orphaned(yoke__queue *queue, yoke_queue_role needed);
+void yoke__queue_unreferenced(yoke_domain *domain, yoke__id id, void *object);
+
+/* -- passing.c: handles in messages */
+
+struct yoke__packed;
+/* Fills a block with what was packed, and its handles. YOKE_ENOTSUP: one can't travel in a message. */
+int yoke__queue_stow(yoke__queue *queue, yoke__message_block *block, const struct yoke__packed *packed);
+/* The variant in a block that this process holds; its handles are open. */
+int yoke__queue_unstow(yoke_variant **out, yoke__queue *queue, yoke__message_block *block);
+/* No lock held: frees a block of this process's, and gives back what it carried. */
+void yoke__queue_free_message(yoke__queue *queue, yoke__message_block *block);
+
+void yoke__queue_references(yoke_domain *domain, yoke__id id, void *object,
+                            void (*visit)(void *user, yoke__reference reference), void *user);
 
 /* -- sleep.c */
 
 /* After a change and with no lock held: wakes one sleeper of the other side if any may sleep. */
 void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word);
+/* Wakes all that sleep on a word. */
+void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word);
 
-/* Tries until attempt() answers something else than YOKE_ETIMEDOUT, the deadline passes, or the handle is closed. In
- * between spins a little while ready() says no, then sleeps on word under flag. */
+/* Tries until attempt() answers something else than YOKE_ETIMEDOUT, the deadline passes, the handle is closed, or nobody
+ * is left to wait for. In between spins a little while ready() says no, then sleeps on word under flag. */
 typedef struct yoke__patience {
-    yoke__handle *handle;
-    yoke__queue  *queue;
-    yoke__a32    *flag;
-    yoke__a32    *word;
+    yoke__queue *queue;
+    yoke__a32   *flag;
+    yoke__a32   *word;
+    yoke__a64   *waits; /* counts those who slept, or NULL */
     bool (*ready)(yoke__queue *queue, void *user);
     int (*attempt)(yoke__queue *queue, void *user);
-    void *user;
+    void           *user;
+    yoke_queue_role needed; /* somebody must be left to do that; 0: whatever */
 } yoke__patience;
 int yoke__queue_wait(const yoke__patience *patience, int64_t timeout);
 

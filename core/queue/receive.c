@@ -6,14 +6,12 @@
 typedef struct buffer {
     void    *data;
     uint64_t capacity; /* without the byte kept for a NUL */
-    uint64_t size;     /* of the message met, fitting or not */
 } buffer;
 
 static void *into_buffer(void *user, uint64_t size, int *code)
 {
-    buffer *to = (buffer *)user;
+    const buffer *to = (const buffer *)user;
 
-    to->size = size;
     if (size <= to->capacity)
         return to->data;
     *code = yoke__fail(YOKE_EMSGSIZE, "the next message has %llu bytes, the buffer room for %llu",
@@ -33,57 +31,120 @@ static void *into_message(void *user, uint64_t size, int *code)
     return NULL;
 }
 
+/* Fills get with what the message was, also when it did not fit. */
+static int get_bytes(yoke_queue *handle, yoke__get *get, int64_t timeout)
+{
+    yoke__queue queue;
+
+    YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_GET));
+    get->content = YOKE__CONTENT_BYTES;
+    get->hold = yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE);
+    return yoke__queue_get(&queue, get, timeout);
+}
+
 int yoke_queue_get(yoke_queue *queue, void *data, size_t capacity, size_t *size, int64_t timeout)
 {
-    buffer to = {data, capacity, 0};
-    int    rc;
+    buffer    to = {data, capacity};
+    yoke__get get = {.destination = into_buffer, .user = &to};
+    int       rc;
 
     if (!data && capacity)
         return yoke__fail(YOKE_EINVAL, "buffer is NULL but capacity is %zu", capacity);
-    rc = yoke__queue_get(queue, YOKE__CONTENT_BYTES, into_buffer, &to, timeout);
+    rc = get_bytes(queue, &get, timeout);
     if (size && (rc == YOKE_OK || rc == YOKE_EMSGSIZE))
-        *size = (size_t)to.size;
+        *size = (size_t)get.size;
+    return rc;
+}
+
+int yoke_queue_get_info(yoke_queue *queue, void *data, size_t capacity, yoke_info *info, int64_t timeout)
+{
+    buffer    to = {data, capacity};
+    yoke__get get = {.destination = into_buffer, .user = &to};
+    int       rc;
+
+    if (!data && capacity)
+        return yoke__fail(YOKE_EINVAL, "buffer is NULL but capacity is %zu", capacity);
+    if (!info || info->struct_size != sizeof *info)
+        return yoke__fail(YOKE_EINVAL, info ? "struct_size of yoke_info is not its size" : "info is NULL");
+    rc = get_bytes(queue, &get, timeout);
+    if (rc == YOKE_OK || rc == YOKE_EMSGSIZE) {
+        info->size = (size_t)get.size;
+        info->redelivered = get.redelivered;
+    }
     return rc;
 }
 
 int yoke_queue_get_string(yoke_queue *queue, char *text, size_t capacity, int64_t timeout)
 {
-    buffer to = {text, capacity ? capacity - 1 : 0, 0};
-    int    rc;
+    buffer    to = {text, capacity ? capacity - 1 : 0};
+    yoke__get get = {.destination = into_buffer, .user = &to};
+    int       rc;
 
     if (!text || !capacity)
         return yoke__fail(YOKE_EINVAL, "a string needs a buffer of at least one byte");
     text[0] = '\0';
-    rc = yoke__queue_get(queue, YOKE__CONTENT_BYTES, into_buffer, &to, timeout);
-    text[rc == YOKE_OK ? to.size : 0] = '\0';
+    rc = get_bytes(queue, &get, timeout);
+    text[rc == YOKE_OK ? get.size : 0] = '\0';
     return rc;
 }
 
 int yoke_queue_get_message(yoke_queue *queue, yoke_message **out, int64_t timeout)
 {
-    yoke_message *message = NULL;
-    int           rc;
+    yoke_message      *message = NULL;
+    yoke__get          get = {.destination = into_message, .user = (void *)&message};
+    yoke__message_hold hold = {0};
+    int                rc;
 
     if (!out)
         return yoke__fail(YOKE_EINVAL, "out is NULL");
-    rc = yoke__queue_get(queue, YOKE__CONTENT_BYTES, into_message, &message, timeout);
-    if (rc == YOKE_OK)
-        *out = message;
-    else
+    rc = get_bytes(queue, &get, timeout);
+    if (rc != YOKE_OK) {
         yoke_message_free(message);
-    return rc;
+        return rc;
+    }
+    hold.redelivered = get.redelivered;
+    hold.ticket = get.ticket;
+    if (get.ticket)
+        hold.block = yoke__domain_offset(queue->handle.domain, get.block);
+    yoke__message_hold_set(message, &hold);
+    *out = message;
+    return YOKE_OK;
 }
 
-int yoke_queue_get_variant(yoke_queue *queue, yoke_variant **out, int64_t timeout)
+/* ---- variants ---------------------------------------------------------------------------------------------------- */
+
+static void end_hold(yoke__queue *queue, yoke__message_block *block)
 {
-    yoke_message *message = NULL;
-    int           rc;
+    yoke__queue_lock(queue, &queue->state->consumers);
+    yoke__hold_end(queue, block);
+    yoke__queue_unlock(queue, &queue->state->consumers);
+    yoke__queue_done_with(queue, block);
+}
+
+static void give_back(yoke__queue *queue, yoke__message_block *block, bool redelivered)
+{
+    yoke__queue_lock(queue, &queue->state->consumers);
+    yoke__hold_return(queue, block, redelivered);
+    yoke__queue_unlock(queue, &queue->state->consumers);
+    yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
+}
+
+/* Held while it is unpacked, so that it can stay in the queue if there is no memory for that, and what it carries lives
+ * until it is open here. */
+int yoke_queue_get_variant(yoke_queue *handle, yoke_variant **out, int64_t timeout)
+{
+    yoke__queue queue;
+    yoke__get   get = {.content = YOKE__CONTENT_VARIANT, .hold = true};
+    int         rc;
 
     if (!out)
         return yoke__fail(YOKE_EINVAL, "out is NULL");
-    rc = yoke__queue_get(queue, YOKE__CONTENT_VARIANT, into_message, &message, timeout);
-    if (rc == YOKE_OK)
-        rc = yoke__unpack(out, yoke_message_data(message), yoke_message_size(message), NULL, NULL);
-    yoke_message_free(message);
+    YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_GET));
+    YOKE_TRY(yoke__queue_get(&queue, &get, timeout));
+    rc = yoke__queue_unstow(out, &queue, get.block);
+    if (rc == YOKE_ENOMEM)
+        give_back(&queue, get.block, get.redelivered);
+    else if (rc < 0 || !yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE))
+        end_hold(&queue, get.block); /* what can't be understood would come for ever */
     return rc;
 }

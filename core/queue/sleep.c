@@ -13,13 +13,20 @@
 
 void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
 {
-    yoke__fence_seq_cst();
+    yoke__fence_after_exchange(); /* the lock was released since the change */
     if (yoke__a32_load_relaxed(flag) == 0)
         return;
     yoke__a32_store_relaxed(flag, 0);
     yoke__a32_add_acq_rel(word, 1);
     yoke__fence_seq_cst();
     yoke__word_wake(queue->domain, word, 1);
+}
+
+void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word)
+{
+    yoke__a32_add_acq_rel(word, 1);
+    yoke__fence_seq_cst();
+    yoke__word_wake(queue->domain, word, UINT32_MAX);
 }
 
 /* Who has slept may have been woken in the place of others. */
@@ -43,21 +50,38 @@ static int spin(const yoke__patience *p)
     return YOKE_ETIMEDOUT;
 }
 
+/* Nobody is left to wait for? The last of them may have done something first. */
+static int give_up(const yoke__patience *p)
+{
+    int orphaned = p->needed ? yoke__queue_orphaned(p->queue, p->needed) : YOKE_OK;
+    int rc = orphaned < 0 ? p->attempt(p->queue, p->user) : YOKE_ETIMEDOUT;
+
+    return orphaned < 0 && rc == YOKE_ETIMEDOUT ? orphaned : rc;
+}
+
 static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
 {
+    bool     look = true;
+    uint32_t roles = 0;
+
     for (;;) {
         uint32_t seen = yoke__a32_load_acquire(p->word);
         int      rc;
 
         yoke__a32_store_relaxed(p->flag, 1);
         yoke__fence_seq_cst();
-        if (yoke__a32_load_acquire(&p->handle->closing))
+        if (yoke__a32_load_acquire(&p->queue->handle->closing))
             return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
         rc = p->attempt(p->queue, p->user);
+        if (rc == YOKE_ETIMEDOUT && (look || roles != yoke__a32_load_acquire(&p->queue->state->roles))) {
+            roles = yoke__a32_load_acquire(&p->queue->state->roles);
+            rc = give_up(p);
+        }
         if (rc != YOKE_ETIMEDOUT || yoke__deadline_past(deadline))
             return rc;
         yoke__word_wait(p->queue->domain, p->word, seen, deadline);
-        if (yoke__a32_load_acquire(p->word) == seen) /* a slice has passed: has anybody died with something of ours? */
+        look = yoke__a32_load_acquire(p->word) == seen;
+        if (look) /* a slice has passed: has anybody died with something of ours? */
             yoke__domain_patrol(p->queue->domain);
     }
 }
@@ -66,14 +90,18 @@ int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
 {
     int rc = p->attempt(p->queue, p->user);
 
-    if (rc != YOKE_ETIMEDOUT || timeout <= 0)
+    if (rc != YOKE_ETIMEDOUT)
         return rc;
+    if (timeout <= 0)
+        return give_up(p);
     rc = spin(p);
     if (rc != YOKE_ETIMEDOUT)
         return rc;
-    yoke__handle_enter(p->handle);
+    if (p->waits)
+        yoke__a64_add_acq_rel(p->waits, 1);
+    yoke__handle_enter(p->queue->handle);
     rc = sleep_until(p, yoke__deadline_after(timeout));
     pass_on(p);
-    yoke__handle_exit(p->handle);
+    yoke__handle_exit(p->queue->handle);
     return rc;
 }

@@ -32,3 +32,8 @@ int64_t yoke__deadline_left(yoke__deadline deadline, int64_t limit)
     int64_t left = deadline - yoke__backend()->system->now();
     return left < 0 ? 0 : left < limit ? left : limit;
 }
+
+int64_t yoke__deadline_timeout(yoke__deadline deadline)
+{
+    return deadline == NEVER ? INT64_MAX : (yoke__deadline_left(deadline, NEVER - 999999) + 999999) / 1000000;
+}

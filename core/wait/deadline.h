@@ -13,5 +13,7 @@ yoke__deadline yoke__deadline_after(int64_t timeout);
 bool           yoke__deadline_past(yoke__deadline deadline);
 /* Nanoseconds left, at least 0, at most limit. */
 int64_t yoke__deadline_left(yoke__deadline deadline, int64_t limit);
+/* Milliseconds of the API left, rounded up; YOKE_FOREVER for never. */
+int64_t yoke__deadline_timeout(yoke__deadline deadline);
 
 #endif

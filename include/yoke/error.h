@@ -121,7 +121,7 @@ enum {
     YOKE_EMOVED = -19,
     /** Not understood: damaged, forged, or of another version. */
     YOKE_EPROTO = -20,
-    /** The system forbids it. */
+    /** Not allowed: the system forbids it, or this handle has given up the role. */
     YOKE_EACCES = -21,
     /** The system failed in a way of its own; see yoke_error::native. */
     YOKE_EIO = -22

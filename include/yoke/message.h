@@ -17,7 +17,11 @@ YOKE_API const void *yoke_message_data(const yoke_message *message);
 /** How many bytes; 0 for NULL. Any thread. */
 YOKE_API size_t yoke_message_size(const yoke_message *message);
 
-/** Frees a message. NULL is fine. */
+/** Whether somebody had taken the message from its queue before, and died or gave it back: its work may have been begun.
+ *  False for NULL. Any thread. */
+YOKE_API bool yoke_message_redelivered(const yoke_message *message);
+
+/** Frees a message. NULL is fine. Got from a joinable queue, it doesn't count as done by that. */
 YOKE_API void yoke_message_free(yoke_message *message);
 
 YOKE_END

@@ -36,15 +36,17 @@ static bool links(yoke_domain *domain, yoke__id id, void *object, void *block, b
     return yoke__a64_load_relaxed(&((box *)object)->block) == yoke__domain_offset(domain, block);
 }
 
-static void references(yoke_domain *domain, void *object, void (*visit)(void *user, yoke__id id), void *user)
+static void references(yoke_domain *domain, yoke__id id, void *object,
+                       void (*visit)(void *user, yoke__reference reference), void *user)
 {
     box *carrier = object;
 
     (void)domain;
+    (void)id;
     for (unsigned i = 0; i < BOX_SLOTS; i++) {
-        yoke__id id = yoke__a64_load_acquire(&carrier->ids[i]);
-        if (id)
-            visit(user, id);
+        yoke__id held = yoke__a64_load_acquire(&carrier->ids[i]);
+        if (held)
+            visit(user, held);
     }
 }
 

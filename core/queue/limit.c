@@ -1,0 +1,150 @@
+/* The limits of a queue, reservations included. */
+#include "../domain/allocator.h"
+#include "../error.h"
+#include "queue.h"
+#include "ring.h"
+
+#include <string.h>
+
+/* Most messages a queue can count, whatever the options say. */
+#define COUNTABLE (YOKE__SEQUENCE_MASK - 1)
+
+static bool has_limits(const yoke__queue *queue)
+{
+    return queue->state->max_items || queue->state->max_bytes;
+}
+
+/* ---- reservations ------------------------------------------------------------------------------------------------ */
+
+static void add(yoke__a64 *sum, uint64_t amount)
+{
+    yoke__a64_store_release(sum, yoke__a64_load_relaxed(sum) + amount);
+}
+
+static bool count_block(void *user, void *payload, uint64_t size)
+{
+    yoke__queue_state         *state = (yoke__queue_state *)user;
+    const yoke__message_block *block = (const yoke__message_block *)payload;
+
+    if (size >= sizeof *block && block->tag == YOKE__TAG_MESSAGE &&
+        (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_RESERVED)) {
+        add(&state->reserved_items, 1);
+        add(&state->reserved_bytes, block->size);
+    }
+    return true;
+}
+
+/* Producers' lock held: who changed the sums last may have died at it. */
+static void put_right(yoke__queue *queue)
+{
+    yoke__queue_state *state = queue->state;
+
+    if (!yoke__a32_load_relaxed(&state->reserving))
+        return;
+    yoke__a64_store_release(&state->reserved_items, 0);
+    yoke__a64_store_release(&state->reserved_bytes, 0);
+    yoke__alloc_each(queue->domain, queue->id, count_block, state);
+    yoke__a32_store_release(&state->reserving, 0);
+}
+
+/* Producers' lock held. The flag of the block is the truth, and changes while `reserving` says that the sums may be off:
+ * release stores keep that order. */
+static void change(yoke__queue *queue, yoke__message_block *block, uint32_t flags, uint64_t items, uint64_t bytes)
+{
+    yoke__queue_state *state = queue->state;
+
+    put_right(queue);
+    yoke__a32_store_release(&state->reserving, 1);
+    yoke__a32_store_release(&block->flags, flags);
+    add(&state->reserved_items, items);
+    add(&state->reserved_bytes, bytes);
+    yoke__a32_store_release(&state->reserving, 0);
+}
+
+void yoke__queue_reserve(yoke__queue *queue, yoke__message_block *block)
+{
+    if (has_limits(queue))
+        change(queue, block, YOKE__MESSAGE_RESERVED, 1, block->size);
+}
+
+void yoke__queue_unreserve(yoke__queue *queue, yoke__message_block *block)
+{
+    uint32_t flags = yoke__a32_load_relaxed(&block->flags);
+
+    if (flags & YOKE__MESSAGE_RESERVED)
+        change(queue, block, flags & ~YOKE__MESSAGE_RESERVED, UINT64_MAX, 0 - block->size);
+}
+
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t most_items(const yoke__queue *queue)
+{
+    uint64_t limit = queue->state->max_items;
+
+    return limit && limit < COUNTABLE ? limit : COUNTABLE;
+}
+
+/* Producers' lock held: messages in the rings, by an old head unless that makes more than enough. */
+static uint64_t items_at_least(yoke__queue *queue, uint64_t tail, uint64_t enough)
+{
+    yoke__queue_state *state = queue->state;
+
+    if (((tail - state->head_sequence_seen) & YOKE__SEQUENCE_MASK) > enough)
+        state->head_sequence_seen = yoke__queue_head_sequence(queue);
+    return (tail - state->head_sequence_seen) & YOKE__SEQUENCE_MASK;
+}
+
+static bool over_items(yoke__queue *queue)
+{
+    uint64_t tail = yoke__position_sequence(yoke__a64_load_relaxed(&yoke__chain_last(queue)->tail));
+    uint64_t reserved = yoke__a64_load_relaxed(&queue->state->reserved_items);
+    uint64_t most = most_items(queue);
+
+    return reserved >= most || items_at_least(queue, tail, most - 1 - reserved) + reserved >= most;
+}
+
+bool yoke__queue_over_limit(yoke__queue *queue, uint64_t size, const char **limit)
+{
+    uint64_t max_bytes = queue->state->max_bytes;
+
+    put_right(queue);
+    *limit = "max_items";
+    if (over_items(queue))
+        return true;
+    *limit = "max_bytes";
+    return max_bytes &&
+           yoke__queue_bytes(queue) + yoke__a64_load_relaxed(&queue->state->reserved_bytes) + size > max_bytes;
+}
+
+bool yoke__queue_has_room(const yoke__queue *queue)
+{
+    /* Without the lock only the items can be looked at; bytes are found out by an attempt. */
+    return queue->state->max_bytes || yoke__queue_count(queue) < most_items(queue) ||
+           yoke__a32_load_relaxed(&queue->state->shut);
+}
+
+void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
+{
+    uint64_t high = yoke__a64_load_relaxed(&queue->state->high_items);
+    uint64_t items = items_at_least(queue, tail, high);
+
+    if (items > high)
+        yoke__a64_store_relaxed(&queue->state->high_items, items);
+}
+
+int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t timeout)
+{
+    bool     items = strcmp(limit, "max_items") == 0;
+    uint64_t most = items ? most_items(queue) : queue->state->max_bytes;
+
+    return yoke__fail(YOKE_ETIMEDOUT, "the queue is still full after %lld ms: its limit %s is %llu",
+                      (long long)(timeout > 0 ? timeout : 0), limit, (unsigned long long)most);
+}
+
+int yoke__queue_check_size(const yoke__queue *queue, uint64_t size)
+{
+    if (!queue->state->max_bytes || size <= queue->state->max_bytes)
+        return YOKE_OK;
+    return yoke__fail(YOKE_EMSGSIZE, "a message of %llu bytes is larger than the queue's limit max_bytes, %llu",
+                      (unsigned long long)size, (unsigned long long)queue->state->max_bytes);
+}

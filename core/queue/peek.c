@@ -1,0 +1,75 @@
+/* Getting without a copy: a view of a message that this process holds. */
+#include "../error.h"
+#include "queue.h"
+
+#include <string.h>
+
+/* What view.private_ holds. */
+enum { OFFSET, TICKET };
+
+int yoke_queue_peek(yoke_queue *handle, yoke_view *view, int64_t timeout)
+{
+    yoke__queue queue;
+    yoke__get   get = {.content = YOKE__CONTENT_BYTES, .hold = true};
+
+    if (!view)
+        return yoke__fail(YOKE_EINVAL, "view is NULL");
+    YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_GET));
+    YOKE_TRY(yoke__queue_get(&queue, &get, timeout));
+    memset(view, 0, sizeof *view);
+    view->private_[OFFSET] = yoke__domain_offset(queue.domain, get.block);
+    view->private_[TICKET] = get.ticket;
+    view->redelivered = get.redelivered;
+    view->size = (size_t)get.size;
+    view->data = yoke__message_payload(get.block);
+    return YOKE_OK;
+}
+
+static int fail_not_held(void)
+{
+    return yoke__fail(YOKE_EINVAL,
+                      "the view is not one of a message that this process holds through this handle: was it "
+                      "released or returned before?");
+}
+
+int yoke_queue_release(yoke_queue *handle, yoke_view *view)
+{
+    yoke__queue          queue;
+    yoke__message_block *block;
+
+    if (!yoke__queue_of(&queue, handle))
+        return yoke_last_error()->code;
+    if (!view)
+        return yoke__fail(YOKE_EINVAL, "view is NULL");
+    yoke__queue_lock(&queue, &queue.state->consumers);
+    block = yoke__hold_find(&queue, view->private_[OFFSET], view->private_[TICKET]);
+    if (block)
+        yoke__hold_end(&queue, block);
+    yoke__queue_unlock(&queue, &queue.state->consumers);
+    if (!block)
+        return fail_not_held();
+    memset(view, 0, sizeof *view);
+    yoke__queue_done_with(&queue, block);
+    return YOKE_OK;
+}
+
+int yoke_queue_return(yoke_queue *handle, yoke_view *view)
+{
+    yoke__queue          queue;
+    yoke__message_block *block;
+
+    if (!yoke__queue_of(&queue, handle))
+        return yoke_last_error()->code;
+    if (!view)
+        return yoke__fail(YOKE_EINVAL, "view is NULL");
+    yoke__queue_lock(&queue, &queue.state->consumers);
+    block = yoke__hold_find(&queue, view->private_[OFFSET], view->private_[TICKET]);
+    if (block)
+        yoke__hold_return(&queue, block, true);
+    yoke__queue_unlock(&queue, &queue.state->consumers);
+    if (!block)
+        return fail_not_held();
+    memset(view, 0, sizeof *view);
+    yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
+    return YOKE_OK;
+}

@@ -1,0 +1,136 @@
+/* Putting without a copy: memory outside the rings is given to the user to write, and enqueued by its descriptor. */
+#include "../domain/allocator.h"
+#include "../error.h"
+#include "queue.h"
+
+#include <string.h>
+
+/* What slot.private_ holds. */
+enum { OFFSET, TICKET };
+
+/* ---- reserve ----------------------------------------------------------------------------------------------------- */
+
+typedef struct reservation {
+    yoke__message_block *block;
+    const char          *limit;
+} reservation;
+
+static int attempt_reserve(yoke__queue *queue, void *user)
+{
+    reservation *wanted = (reservation *)user;
+    int          rc = YOKE_OK;
+
+    yoke__queue_lock(queue, &queue->state->producers);
+    if (yoke__a32_load_relaxed(&queue->state->shut))
+        rc = yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
+    else if (yoke__queue_over_limit(queue, wanted->block->size, &wanted->limit))
+        rc = YOKE_ETIMEDOUT;
+    else
+        yoke__queue_reserve(queue, wanted->block);
+    yoke__queue_unlock(queue, &queue->state->producers);
+    return rc;
+}
+
+/* Differs from those of holds, and between the threads of a process. */
+static uint64_t new_ticket(const yoke__queue *queue)
+{
+    static yoke__a64 count;
+
+    return UINT64_C(1) << 63 | (uint64_t)(yoke__domain_token(queue->domain) & 0xffffu) << 40 |
+           ((yoke__a64_add_acq_rel(&count, 1) + 1) & ((UINT64_C(1) << 40) - 1));
+}
+
+int yoke_queue_reserve(yoke_queue *handle, yoke_slot *slot, size_t size, int64_t timeout)
+{
+    yoke__queue queue;
+    reservation wanted = {NULL, ""};
+    int         rc;
+
+    if (!slot)
+        return yoke__fail(YOKE_EINVAL, "slot is NULL");
+    YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_PUT));
+    YOKE_TRY(yoke__queue_check_size(&queue, size));
+    YOKE_TRY(yoke__message_new_block(&wanted.block, &queue, YOKE__CONTENT_BYTES, size, 0));
+    rc = yoke__queue_wait_for_room(&queue, attempt_reserve, &wanted, timeout);
+    if (rc != YOKE_OK) {
+        yoke__free(queue.domain, wanted.block);
+        return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(&queue, wanted.limit, timeout) : rc;
+    }
+    memset(slot, 0, sizeof *slot);
+    slot->private_[OFFSET] = yoke__domain_offset(queue.domain, wanted.block);
+    slot->private_[TICKET] = new_ticket(&queue);
+    yoke__a64_store_relaxed(&wanted.block->ticket, slot->private_[TICKET]);
+    slot->size = size;
+    slot->data = yoke__message_payload(wanted.block);
+    return YOKE_OK;
+}
+
+/* ---- commit, abort ----------------------------------------------------------------------------------------------- */
+
+/* The block behind an open slot, for one caller: the ticket is taken off, and put back if nothing comes of it. */
+static int claim(yoke__message_block **out, yoke__queue *queue, const yoke_slot *slot)
+{
+    yoke__message_block *block = slot ? yoke__queue_block_at(queue, slot->private_[OFFSET]) : NULL;
+    uint64_t             ticket = block ? slot->private_[TICKET] : 0;
+
+    if (!ticket || block->queue != queue->id || !yoke__a64_cas_acq_rel(&block->ticket, &ticket, 0))
+        return yoke__fail(YOKE_EINVAL, "the slot is not one that was reserved in this queue and is still open");
+    *out = block;
+    return YOKE_OK;
+}
+
+static int append(yoke__queue *queue, yoke__put *put)
+{
+    uint32_t flags = yoke__a32_load_relaxed(&put->block->flags);
+    uint64_t reserved = put->block->size;
+    int      rc;
+
+    yoke__queue_unreserve(queue, put->block); /* or it would count twice */
+    put->block->size = put->size;
+    rc = yoke__queue_append(queue, put);
+    if (rc == YOKE_OK)
+        return rc;
+    put->block->size = reserved;
+    if (flags & YOKE__MESSAGE_RESERVED)
+        yoke__queue_reserve(queue, put->block);
+    return rc;
+}
+
+int yoke_queue_commit(yoke_queue *handle, yoke_slot *slot, size_t used)
+{
+    yoke__queue queue;
+    yoke__put   put = {.size = used, .content = YOKE__CONTENT_BYTES};
+    int         rc;
+
+    YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_PUT));
+    if (slot && used > slot->size)
+        return yoke__fail(YOKE_EINVAL, "%zu bytes can't be committed of a slot of %zu", used, slot->size);
+    YOKE_TRY(claim(&put.block, &queue, slot));
+    yoke__queue_lock(&queue, &queue.state->producers);
+    rc = append(&queue, &put);
+    if (rc != YOKE_OK)
+        yoke__a64_store_release(&put.block->ticket, slot->private_[TICKET]);
+    yoke__queue_unlock(&queue, &queue.state->producers);
+    if (rc == YOKE_ETIMEDOUT)
+        return yoke__queue_fail_full(&queue, put.limit, 0);
+    if (rc != YOKE_OK)
+        return rc;
+    yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
+    memset(slot, 0, sizeof *slot);
+    return YOKE_OK;
+}
+
+void yoke_queue_abort(yoke_queue *handle, yoke_slot *slot)
+{
+    yoke__queue          queue;
+    yoke__message_block *block;
+
+    if (!yoke__queue_of(&queue, handle) || claim(&block, &queue, slot) < 0)
+        return;
+    yoke__queue_lock(&queue, &queue.state->producers);
+    yoke__queue_unreserve(&queue, block);
+    yoke__queue_unlock(&queue, &queue.state->producers);
+    yoke__free(queue.domain, block);
+    memset(slot, 0, sizeof *slot);
+    yoke__queue_wake(&queue, &queue.state->putters_sleep, &queue.state->space);
+}

@@ -1,0 +1,124 @@
+/* The public puts: where a message comes from. */
+#include "../domain/allocator.h"
+#include "../error.h"
+#include "../message/message.h"
+#include "queue.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int put_block(yoke__queue *queue, yoke__put *put, int64_t timeout)
+{
+    int rc = yoke__queue_put(queue, put, timeout);
+
+    if (rc != YOKE_OK && put->block)
+        yoke__free(queue->domain, put->block);
+    return rc;
+}
+
+/* Copies a large message into a block that nobody else knows yet. */
+int yoke__queue_copy_large(yoke__queue *queue, yoke__put *put)
+{
+    if (put->size <= YOKE__INLINE_LARGEST)
+        return YOKE_OK;
+    YOKE_TRY(yoke__message_new_block(&put->block, queue, put->content, put->size, 0));
+    memcpy(yoke__message_payload(put->block), put->data, (size_t)put->size);
+    return YOKE_OK;
+}
+
+int yoke_queue_put(yoke_queue *handle, const void *data, size_t size, int64_t timeout)
+{
+    yoke__queue queue;
+    yoke__put   put = {.data = data, .size = size, .content = YOKE__CONTENT_BYTES};
+
+    YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_PUT));
+    if (!data && size)
+        return yoke__fail(YOKE_EINVAL, "data is NULL but size is %zu", size);
+    YOKE_TRY(yoke__queue_check_size(&queue, size));
+    YOKE_TRY(yoke__queue_copy_large(&queue, &put));
+    return put_block(&queue, &put, timeout);
+}
+
+int yoke_queue_put_string(yoke_queue *queue, const char *text, int64_t timeout)
+{
+    if (!text)
+        return yoke__fail(YOKE_EINVAL, "text is NULL");
+    return yoke_queue_put(queue, text, strlen(text), timeout);
+}
+
+int yoke_queue_put_format(yoke_queue *queue, int64_t timeout, const char *format, ...)
+{
+    char    small[512];
+    char   *text = small;
+    va_list arguments;
+    va_list again;
+    int     size;
+    int     rc;
+
+    if (!format)
+        return yoke__fail(YOKE_EINVAL, "format is NULL");
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    size = vsnprintf(small, sizeof small, format, arguments);
+    va_end(arguments);
+    if (size >= (int)sizeof small) {
+        text = (char *)malloc((size_t)size + 1);
+        if (text)
+            size = vsnprintf(text, (size_t)size + 1, format, again);
+    }
+    va_end(again);
+    if (!text)
+        return yoke__fail(YOKE_ENOMEM, "no memory for a text of %d bytes", size);
+    if (size < 0)
+        rc = yoke__fail(YOKE_EINVAL, "the format can't be expanded");
+    else
+        rc = yoke_queue_put(queue, text, (size_t)size, timeout);
+    if (text != small)
+        free(text);
+    return rc;
+}
+
+/* ---- variants ---------------------------------------------------------------------------------------------------- */
+
+/* With handles inside, or large: into a block. */
+static int put_packed_block(yoke__queue *queue, const yoke__packed *packed, int64_t timeout)
+{
+    yoke__put put = {.size = packed->size, .content = YOKE__CONTENT_VARIANT};
+    int       rc;
+
+    if (packed->handle_count > UINT32_MAX)
+        return yoke__fail(YOKE_EMSGSIZE, "a message can't hold %zu handles", packed->handle_count);
+    YOKE_TRY(yoke__message_new_block(&put.block, queue, put.content, put.size, (uint32_t)packed->handle_count));
+    rc = yoke__queue_stow(queue, put.block, packed);
+    if (rc == YOKE_OK)
+        return put_block(queue, &put, timeout);
+    yoke__free(queue->domain, put.block);
+    return rc;
+}
+
+static int put_packed(yoke__queue *queue, const yoke__packed *packed, int64_t timeout)
+{
+    yoke__put put = {.data = packed->data, .size = packed->size, .content = YOKE__CONTENT_VARIANT};
+
+    YOKE_TRY(yoke__queue_check_size(queue, packed->size));
+    if (packed->handle_count || packed->size > YOKE__INLINE_LARGEST)
+        return put_packed_block(queue, packed, timeout);
+    return yoke__queue_put(queue, &put, timeout);
+}
+
+int yoke_queue_put_variant(yoke_queue *handle, const yoke_item *value, int64_t timeout)
+{
+    yoke__queue  queue;
+    yoke__packed packed;
+    int          rc;
+
+    YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_PUT));
+    if (!value)
+        return yoke__fail(YOKE_EINVAL, "value is NULL");
+    YOKE_TRY(yoke__pack(&packed, value));
+    rc = put_packed(&queue, &packed, timeout);
+    yoke__packed_free(&packed);
+    return rc;
+}

@@ -1,0 +1,111 @@
+/* Joinable queues: messages stay held until they are said to be done, and one can wait until all are. */
+#include "../error.h"
+#include "../message/message.h"
+#include "queue.h"
+
+static int joinable_of(yoke__queue *out, const yoke_queue *handle)
+{
+    if (!yoke__queue_of(out, handle))
+        return yoke_last_error()->code;
+    if (!yoke__queue_has(out, YOKE__QUEUE_JOINABLE))
+        return yoke__fail(YOKE_ENOTSUP, "the queue was not made joinable");
+    return YOKE_OK;
+}
+
+/* ---- done -------------------------------------------------------------------------------------------------------- */
+
+void yoke__queue_done_with(yoke__queue *queue, yoke__message_block *block)
+{
+    yoke__queue_free_message(queue, block);
+    if (!yoke__queue_has(queue, YOKE__QUEUE_JOINABLE))
+        return;
+    yoke__fence_seq_cst(); /* done, then the sleepers: they set their flag, then look */
+    if (yoke__a32_load_relaxed(&queue->state->joiners_sleep) && yoke__queue_unfinished(queue) == 0) {
+        yoke__a32_store_relaxed(&queue->state->joiners_sleep, 0);
+        yoke__queue_wake_all(queue, &queue->state->finished);
+    }
+}
+
+int yoke_queue_task_done(yoke_queue *handle)
+{
+    yoke__queue          queue;
+    yoke__message_block *block;
+
+    YOKE_TRY(joinable_of(&queue, handle));
+    yoke__queue_lock(&queue, &queue.state->consumers);
+    block = yoke__hold_oldest(&queue);
+    if (block)
+        yoke__hold_end(&queue, block);
+    yoke__queue_unlock(&queue, &queue.state->consumers);
+    if (!block)
+        return yoke__fail(YOKE_EINVAL, "task done was called more often than this handle got messages");
+    yoke__queue_done_with(&queue, block);
+    return YOKE_OK;
+}
+
+int yoke_queue_message_done(yoke_queue *handle, const yoke_message *message)
+{
+    yoke__queue          queue;
+    yoke__message_block *block;
+    yoke__message_hold   hold;
+
+    YOKE_TRY(joinable_of(&queue, handle));
+    YOKE_TRY(yoke__message_held(message, &hold));
+    yoke__queue_lock(&queue, &queue.state->consumers);
+    block = yoke__hold_find(&queue, hold.block, hold.ticket);
+    if (block)
+        yoke__hold_end(&queue, block);
+    yoke__queue_unlock(&queue, &queue.state->consumers);
+    if (!block)
+        return yoke__fail(YOKE_EINVAL, "the message was not got through this handle, or is done already");
+    yoke__queue_done_with(&queue, block);
+    return YOKE_OK;
+}
+
+/* ---- join -------------------------------------------------------------------------------------------------------- */
+
+static bool all_done(yoke__queue *queue, void *user)
+{
+    (void)user;
+    return yoke__queue_unfinished(queue) == 0;
+}
+
+/* What came back to a queue whose messages are to be discarded is discarded by whoever meets it. */
+static void discard_late(yoke__queue *queue)
+{
+    if (yoke__a32_load_acquire(&queue->state->shut) != YOKE_IMMEDIATE + 1 || !yoke__queue_has_some(queue))
+        return;
+    yoke__queue_lock(queue, &queue->state->consumers);
+    (void)yoke__queue_discard(queue);
+    yoke__queue_unlock(queue, &queue->state->consumers);
+}
+
+static int attempt_join(yoke__queue *queue, void *user)
+{
+    discard_late(queue);
+    return all_done(queue, user) ? YOKE_OK : YOKE_ETIMEDOUT;
+}
+
+int yoke_queue_join(yoke_queue *handle, int64_t timeout)
+{
+    yoke__queue    queue;
+    yoke__patience patience = {.queue = &queue, .ready = all_done, .attempt = attempt_join};
+    int            rc;
+
+    YOKE_TRY(joinable_of(&queue, handle));
+    patience.flag = &queue.state->joiners_sleep;
+    patience.word = &queue.state->finished;
+    rc = yoke__queue_wait(&patience, timeout);
+    if (rc == YOKE_ETIMEDOUT)
+        return yoke__fail(YOKE_ETIMEDOUT, "%llu messages of the queue are not done after %lld ms",
+                          (unsigned long long)yoke__queue_unfinished(&queue), (long long)(timeout > 0 ? timeout : 0));
+    return rc;
+}
+
+int64_t yoke_queue_unfinished(const yoke_queue *handle)
+{
+    yoke__queue queue;
+
+    YOKE_TRY(joinable_of(&queue, handle));
+    return (int64_t)yoke__queue_unfinished(&queue);
+}
