@@ -1,0 +1,162 @@
+/* Messages made in place: reserve, commit, abort. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include <yoke/yoke.h>
+
+#include "support/leak.h"
+#include "support/queues.h"
+
+static void test_what_is_written_into_a_slot_is_the_message(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 0);
+    yoke_slot   slot;
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 100, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(slot.size, 100);
+    assert_int_equal((uintptr_t)slot.data % 64, 0);
+    memcpy(slot.data, "made in place", 13);
+    assert_true(yoke_queue_empty(queue));
+    assert_int_equal(yoke_queue_commit(queue, &slot, 13), YOKE_OK);
+    assert_null(slot.data);
+    expect_text(queue, "made in place");
+    yoke_queue_close(queue);
+}
+
+static void test_an_open_slot_holds_nobody_up(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 0);
+    yoke_slot   slot;
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 8, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(queue, "overtakes", YOKE_NOWAIT), YOKE_OK);
+    expect_text(queue, "overtakes");
+    memcpy(slot.data, "late", 4);
+    assert_int_equal(yoke_queue_commit(queue, &slot, 4), YOKE_OK);
+    expect_text(queue, "late");
+    yoke_queue_close(queue);
+}
+
+static void test_a_slot_of_megabytes_is_committed_at_any_length(void **state)
+{
+    yoke_queue       *queue = new_queue(.max_items = 0);
+    yoke__alloc_stats before = heap_stats();
+    yoke_slot         slot;
+    yoke_view         view;
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 64u << 20, YOKE_NOWAIT), YOKE_OK);
+    ((char *)slot.data)[(64u << 20) - 1] = 'z';
+    assert_int_equal(yoke_queue_commit(queue, &slot, 64u << 20), YOKE_OK);
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 5000, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_commit(queue, &slot, 0), YOKE_OK);
+    assert_int_equal(yoke_queue_peek(queue, &view, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(view.size, 64u << 20);
+    assert_int_equal(((const char *)view.data)[view.size - 1], 'z');
+    assert_int_equal(yoke_queue_release(queue, &view), YOKE_OK);
+    expect_text(queue, "");
+    assert_int_equal(heap_stats().owned_blocks, before.owned_blocks);
+    yoke_queue_close(queue);
+}
+
+static void test_an_aborted_slot_was_never_there(void **state)
+{
+    yoke_queue       *queue = new_queue(.max_items = 1);
+    yoke__alloc_stats before = heap_stats();
+    yoke_slot         slot;
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 8, YOKE_NOWAIT), YOKE_OK);
+    yoke_queue_abort(queue, &slot);
+    assert_null(slot.data);
+    yoke_queue_abort(queue, &slot); /* not open: nothing happens */
+    assert_int_equal(yoke_queue_size(queue), 0);
+    assert_int_equal(yoke_queue_put_string(queue, "the only one", YOKE_NOWAIT), YOKE_OK);
+    expect_text(queue, "the only one");
+    assert_int_equal(heap_stats().owned_blocks, before.owned_blocks);
+    yoke_queue_close(queue);
+}
+
+static void test_reservations_count_towards_the_limits(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 2, .max_bytes = 100);
+    yoke_slot   first;
+    yoke_slot   second;
+    yoke_slot   third;
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &first, 60, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_reserve(queue, &second, 60, YOKE_NOWAIT), YOKE_ETIMEDOUT);
+    assert_non_null(strstr(yoke_last_error()->text, "max_bytes is 100"));
+    assert_int_equal(yoke_queue_reserve(queue, &second, 40, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_reserve(queue, &third, 0, YOKE_NOWAIT), YOKE_ETIMEDOUT);
+    assert_non_null(strstr(yoke_last_error()->text, "max_items is 2"));
+    assert_int_equal(yoke_queue_put(queue, NULL, 0, YOKE_NOWAIT), YOKE_ETIMEDOUT);
+    assert_int_equal(yoke_queue_commit(queue, &first, 5), YOKE_OK); /* and takes no more than it uses */
+    yoke_queue_abort(queue, &second);
+    assert_int_equal(yoke_queue_reserve(queue, &third, 95, YOKE_NOWAIT), YOKE_OK);
+    assert_true(yoke_queue_full(queue));
+    assert_int_equal(yoke_queue_commit(queue, &third, 95), YOKE_OK);
+    assert_int_equal(yoke_queue_shutdown(queue, YOKE_IMMEDIATE), 2);
+    yoke_queue_close(queue);
+}
+
+static void test_a_slot_is_committed_once_and_where_it_was_reserved(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 0);
+    yoke_queue *other = new_queue(.max_items = 0);
+    yoke_slot   slot;
+    yoke_slot   copy;
+    yoke_slot   nothing = {0};
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 8, YOKE_NOWAIT), YOKE_OK);
+    copy = slot;
+    assert_int_equal(yoke_queue_commit(other, &slot, 1), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_commit(queue, &slot, 9), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_commit(queue, &slot, 8), YOKE_OK);
+    assert_int_equal(yoke_queue_commit(queue, &slot, 1), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_commit(queue, &copy, 1), YOKE_EINVAL);
+    yoke_queue_abort(queue, &copy);
+    assert_int_equal(yoke_queue_commit(queue, &nothing, 0), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_size(queue), 1);
+    yoke_queue_close(other);
+    yoke_queue_close(queue);
+}
+
+static void test_a_commit_after_the_shutdown_fails_and_leaves_the_slot(void **state)
+{
+    yoke_queue       *queue = new_queue(.max_items = 3);
+    yoke__alloc_stats before = heap_stats();
+    yoke_slot         slot;
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 8, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_shutdown(queue, YOKE_DRAIN), 0);
+    assert_int_equal(yoke_queue_commit(queue, &slot, 8), YOKE_ESHUTDOWN);
+    assert_non_null(slot.data);
+    yoke_queue_abort(queue, &slot);
+    assert_int_equal(heap_stats().owned_blocks, before.owned_blocks);
+    yoke_queue_close(queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_written_into_a_slot_is_the_message),
+        cmocka_unit_test(test_an_open_slot_holds_nobody_up),
+        cmocka_unit_test(test_a_slot_of_megabytes_is_committed_at_any_length),
+        cmocka_unit_test(test_an_aborted_slot_was_never_there),
+        cmocka_unit_test(test_reservations_count_towards_the_limits),
+        cmocka_unit_test(test_a_slot_is_committed_once_and_where_it_was_reserved),
+        cmocka_unit_test(test_a_commit_after_the_shutdown_fails_and_leaves_the_slot),
+    };
+    return cmocka_run_group_tests_name("queue, reserve", tests, queues_setup, leak_teardown);
+}

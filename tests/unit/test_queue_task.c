@@ -1,0 +1,164 @@
+/* Joinable queues. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include <yoke/yoke.h>
+
+#include "support/leak.h"
+#include "support/queues.h"
+
+static void test_join_returns_when_every_message_is_done(void **state)
+{
+    yoke_queue *queue = new_queue(.joinable = true);
+
+    (void)state;
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK); /* nothing was put */
+    assert_int_equal(yoke_queue_put_string(queue, "one", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(queue, "two", YOKE_NOWAIT), YOKE_OK);
+    expect_text(queue, "one");
+    assert_int_equal(yoke_queue_unfinished(queue), 2);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    assert_int_equal(yoke_queue_unfinished(queue), 1);
+    assert_int_equal(yoke_queue_join(queue, 10), YOKE_ETIMEDOUT);
+    assert_non_null(strstr(yoke_last_error()->text, "1 messages"));
+    expect_text(queue, "two");
+    assert_true(yoke_queue_empty(queue));
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_ETIMEDOUT); /* got, not done */
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    assert_int_equal(yoke_queue_join(queue, YOKE_FOREVER), YOKE_OK);
+    yoke_queue_close(queue);
+}
+
+static void test_task_done_called_too_often_is_an_error(void **state)
+{
+    yoke_queue *queue = new_queue(.joinable = true);
+    yoke_queue *plain = new_queue(.joinable = false);
+
+    (void)state;
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_put_string(queue, "x", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_EINVAL); /* put, but not got */
+    expect_text(queue, "x");
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_EINVAL);
+    assert_non_null(strstr(yoke_last_error()->text, "more often"));
+    assert_int_equal(yoke_queue_task_done(plain), YOKE_ENOTSUP);
+    assert_int_equal(yoke_queue_join(plain, YOKE_NOWAIT), YOKE_ENOTSUP);
+    assert_int_equal(yoke_queue_unfinished(plain), YOKE_ENOTSUP);
+    yoke_queue_close(plain);
+    yoke_queue_close(queue);
+}
+
+static void test_a_given_message_is_done_out_of_order(void **state)
+{
+    yoke_queue   *queue = new_queue(.joinable = true);
+    yoke_message *messages[3];
+    char          text[8];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(yoke_queue_put_format(queue, YOKE_NOWAIT, "%d", i), YOKE_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(yoke_queue_get_message(queue, &messages[i], YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_message_done(queue, messages[1]), YOKE_OK);
+    assert_int_equal(yoke_queue_message_done(queue, messages[1]), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK); /* the oldest: the first */
+    assert_int_equal(yoke_queue_message_done(queue, messages[0]), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_message_done(queue, messages[2]), YOKE_OK);
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_get_string(queue, text, sizeof text, YOKE_NOWAIT), YOKE_ETIMEDOUT);
+    for (int i = 0; i < 3; i++)
+        yoke_message_free(messages[i]);
+    yoke_queue_close(queue);
+}
+
+static void test_what_a_closed_handle_had_got_is_redelivered(void **state)
+{
+    yoke_queue   *queue = new_queue(.joinable = true, .name = "tasks");
+    yoke_queue   *worker;
+    yoke_message *message;
+
+    (void)state;
+    assert_int_equal(yoke_queue_open(&worker, NULL, "tasks"), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(queue, "task", YOKE_NOWAIT), YOKE_OK);
+    expect_text(worker, "task");
+    yoke_queue_close(worker);
+    assert_int_equal(yoke_queue_unfinished(queue), 1);
+    assert_int_equal(yoke_queue_get_message(queue, &message, YOKE_NOWAIT), YOKE_OK);
+    assert_true(yoke_message_redelivered(message));
+    assert_int_equal(yoke_queue_message_done(queue, message), YOKE_OK);
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    yoke_message_free(message);
+    yoke_queue_close(queue);
+}
+
+static void test_views_and_variants_count_too(void **state)
+{
+    yoke_queue   *queue = new_queue(.joinable = true);
+    yoke_variant *variant;
+    yoke_view     view;
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "seen", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_variant(queue, YOKE_ARGS(1, 2), YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_peek(queue, &view, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_get_variant(queue, &variant, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_release(queue, &view), YOKE_OK);
+    assert_int_equal(yoke_queue_unfinished(queue), 1);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    yoke_variant_free(variant);
+    yoke_queue_close(queue);
+}
+
+static void test_discarded_messages_count_as_done(void **state)
+{
+    yoke_queue *queue = new_queue(.joinable = true);
+    static char large[9000];
+    yoke_view   view;
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(yoke_queue_put(queue, large, i % 2 ? sizeof large : i, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_peek(queue, &view, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_shutdown(queue, YOKE_IMMEDIATE), 5);
+    assert_int_equal(yoke_queue_unfinished(queue), 1);
+    assert_int_equal(yoke_queue_return(queue, &view), YOKE_OK); /* too late for it: discarded by whoever comes */
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    yoke_queue_close(queue);
+}
+
+static void test_memory_of_tasks_comes_back(void **state)
+{
+    yoke_queue       *queue = new_queue(.joinable = true);
+    yoke__alloc_stats before = heap_stats();
+    static char       large[9000];
+
+    (void)state;
+    for (size_t i = 0; i < 500; i++) {
+        assert_int_equal(yoke_queue_put(queue, large, i % 3 ? i : sizeof large, YOKE_NOWAIT), YOKE_OK);
+        assert_int_equal(yoke_queue_get(queue, large, sizeof large, NULL, YOKE_NOWAIT), YOKE_OK);
+        assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    }
+    assert_int_equal(heap_stats().owned_blocks, before.owned_blocks);
+    yoke_queue_close(queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_join_returns_when_every_message_is_done),
+        cmocka_unit_test(test_task_done_called_too_often_is_an_error),
+        cmocka_unit_test(test_a_given_message_is_done_out_of_order),
+        cmocka_unit_test(test_what_a_closed_handle_had_got_is_redelivered),
+        cmocka_unit_test(test_views_and_variants_count_too),
+        cmocka_unit_test(test_discarded_messages_count_as_done),
+        cmocka_unit_test(test_memory_of_tasks_comes_back),
+    };
+    return cmocka_run_group_tests_name("queue, joinable", tests, queues_setup, leak_teardown);
+}
