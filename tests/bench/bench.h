@@ -16,6 +16,11 @@ typedef struct bench_options {
     int    rounds;    /* A and B take turns this often */
     int    batch;     /* starts of each per round */
     size_t megabytes; /* memory that a large parent has touched */
+    /* queues */
+    int         queue_rounds; /* every peer has its turn this often */
+    int         duration_ms;  /* of one measurement: DUR_MS */
+    int         pin;          /* PIN: 0 free, 1 sides on different CPUs, 2 all on one */
+    const char *peers;        /* names with commas between, or NULL: all */
 } bench_options;
 
 /* ---- samples ---- */
@@ -72,5 +77,10 @@ double      raw_spawn_stamped(void);
 void bench_start(const bench_options *options);
 void bench_large(const bench_options *options);
 void bench_breakdown(const bench_options *options);
+void bench_w1(const bench_options *options);
+void bench_w2(const bench_options *options);
+void bench_w3(const bench_options *options);
+void bench_w4(const bench_options *options);
+void bench_costs(const bench_options *options);
 
 #endif

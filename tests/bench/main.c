@@ -24,24 +24,31 @@ static const struct {
     {"large", bench_large, "the same from a parent with much touched memory"},
     {"breakdown", bench_breakdown, "where the time of a start goes"},
     {"pipe", run_pipe, "messages through pipes beside raw sockets and pipes"},
+    {"w1", bench_w1, "queue, 1 process to 1, 64 bytes, beside peers and bounds"},
+    {"w2", bench_w2, "queue, 2 processes to 2, 64 bytes"},
+    {"w3", bench_w3, "queue, round trip, both sides awake and asleep"},
+    {"w4", bench_w4, "queue, 64 KiB, 1 MiB and 64 MiB"},
+    {"costs", bench_costs, "queue: wake-ups of who waits, memory, making one"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 static void usage(FILE *out)
 {
-    fprintf(out, "yoke-bench [--rounds=N] [--batch=N] [--megabytes=N] [COMMAND...]\n"
+    fprintf(out, "yoke-bench [--rounds=N] [--batch=N] [--megabytes=N] [--peers=NAME,...] [COMMAND...]\n"
+                 "Environment, for queues: DUR_MS, milliseconds of a measurement; PIN, 0 free, 1 sides on different\n"
+                 "CPUs, 2 all on one CPU.\n"
                  "Prints lines RESULT <peer> <workload> <metric> <value>. Commands, all by default:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].what);
 }
 
-static long number(const char *text, const char *option)
+static long number(const char *text, const char *option, long least, long most)
 {
     char *end;
     long  value = strtol(text, &end, 10);
 
-    if (*text == '\0' || *end != '\0' || value < 1 || value > 1000000) {
-        fprintf(stderr, "yoke-bench: --%s needs a number from 1 to 1000000, not '%s'\n", option, text);
+    if (*text == '\0' || *end != '\0' || value < least || value > most) {
+        fprintf(stderr, "yoke-bench: %s needs a number from %ld to %ld, not '%s'\n", option, least, most, text);
         exit(2);
     }
     return value;
@@ -52,19 +59,23 @@ static void parse(int argc, char **argv, bench_options *out)
     static const struct option known[] = {{"rounds", required_argument, NULL, 'r'},
                                           {"batch", required_argument, NULL, 'b'},
                                           {"megabytes", required_argument, NULL, 'm'},
+                                          {"peers", required_argument, NULL, 'p'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
 
-    for (int c; (c = getopt_long(argc, argv, "r:b:m:h", known, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "r:b:m:p:h", known, NULL)) != -1;) {
         switch (c) {
         case 'r':
-            out->rounds = (int)number(optarg, "rounds");
+            out->queue_rounds = out->rounds = (int)number(optarg, "--rounds", 1, 1000000);
             break;
         case 'b':
-            out->batch = (int)number(optarg, "batch");
+            out->batch = (int)number(optarg, "--batch", 1, 1000000);
             break;
         case 'm':
-            out->megabytes = (size_t)number(optarg, "megabytes");
+            out->megabytes = (size_t)number(optarg, "--megabytes", 1, 1000000);
+            break;
+        case 'p':
+            out->peers = optarg;
             break;
         case 'h':
             usage(stdout);
@@ -74,6 +85,16 @@ static void parse(int argc, char **argv, bench_options *out)
             exit(2);
         }
     }
+}
+
+static void read_environment(bench_options *out)
+{
+    const char *duration = getenv("DUR_MS"), *pin = getenv("PIN");
+
+    if (duration)
+        out->duration_ms = (int)number(duration, "DUR_MS", 1, 1000000);
+    if (pin)
+        out->pin = (int)number(pin, "PIN", 0, 2);
 }
 
 static void run_command(const char *name, const bench_options *options)
@@ -94,12 +115,13 @@ static void run_command(const char *name, const bench_options *options)
 
 int main(int argc, char **argv)
 {
-    bench_options options = {.rounds = 15, .batch = 20, .megabytes = 1024};
+    bench_options options = {.rounds = 15, .batch = 20, .megabytes = 1024, .queue_rounds = 3, .duration_ms = 500};
 
     stamps_mark(STAMP_MAIN);
     if (argc > 1 && strcmp(argv[1], RAW_CHILD) == 0)
         return raw_child(argc, argv);
     yoke_main(argc, argv);
+    read_environment(&options);
     parse(argc, argv, &options);
     if (optind == argc)
         run_command(NULL, &options);

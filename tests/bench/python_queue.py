@@ -1,0 +1,99 @@
+"""multiprocessing.Queue for yoke-bench: prints messages a second, or the round trip's percentiles in nanoseconds.
+
+Arguments: flow|trip, milliseconds, pin (0 free, 1 sides on different CPUs, 2 all on one), size, depth, putters, getters.
+"""
+import ctypes
+import multiprocessing
+import os
+import sys
+import time
+
+context = multiprocessing.get_context("fork")
+CPUS = sorted(os.sched_getaffinity(0))
+
+
+def pin_side(pin, getter):
+    if pin:
+        os.sched_setaffinity(0, {CPUS[-1 if len(CPUS) < 2 else 1] if pin == 1 and getter else CPUS[0]})
+
+
+def put_all(queue, size, pin):
+    pin_side(pin, False)
+    data = bytes(size)
+    while True:
+        queue.put(data)
+
+
+def get_all(queue, counts, index, pin):
+    pin_side(pin, True)
+    count = 0
+    while True:
+        queue.get()
+        count += 1
+        counts[index] = count
+
+
+def wait_for_more(counts, than):
+    while sum(counts) <= than:
+        time.sleep(0.00005)
+
+
+def flow(seconds, pin, size, depth, putters, getters):
+    queue = context.Queue(depth)
+    counts = context.RawArray(ctypes.c_uint64, getters)
+    crew = [context.Process(target=put_all, args=(queue, size, pin), daemon=True) for _ in range(putters)]
+    crew += [context.Process(target=get_all, args=(queue, counts, i, pin), daemon=True) for i in range(getters)]
+    for process in crew:
+        process.start()
+    wait_for_more(counts, 0)
+    time.sleep(seconds / 5)
+    wait_for_more(counts, sum(counts))
+    start, first = time.perf_counter(), sum(counts)
+    time.sleep(seconds)
+    wait_for_more(counts, sum(counts))
+    rate = (sum(counts) - first) / (time.perf_counter() - start)
+    return crew, [rate]
+
+
+def answer(there, back, pin):
+    pin_side(pin, True)
+    while True:
+        back.put(there.get())
+
+
+def trips(there, back, seconds, size, think):
+    data, samples = bytes(size), []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until or not samples:
+        if think:
+            time.sleep(think)
+        start = time.perf_counter_ns()
+        there.put(data)
+        back.get()
+        samples.append(time.perf_counter_ns() - start)
+    samples.sort()
+    return [samples[len(samples) // 2], samples[len(samples) * 99 // 100]]
+
+
+def trip(seconds, pin, size, depth):
+    there, back = context.Queue(depth), context.Queue(depth)
+    process = context.Process(target=answer, args=(there, back, pin), daemon=True)
+    process.start()
+    pin_side(pin, False)
+    trips(there, back, seconds / 5, size, 0)
+    return [process], trips(there, back, seconds, size, 0) + trips(there, back, seconds, size, 0.001)
+
+
+def main():
+    kind, (ms, pin, size, depth, putters, getters) = sys.argv[1], map(int, sys.argv[2:8])
+    if kind == "flow":
+        crew, values = flow(ms / 1000, pin, size, depth, putters, getters)
+    else:
+        crew, values = trip(ms / 1000, pin, size, depth)
+    for process in crew:
+        process.kill()
+    print(*values, flush=True)
+    os._exit(0)  # the queue's own threads would wait for readers that are gone
+
+
+main()
