@@ -20,6 +20,7 @@ typedef struct bench_options {
     int         queue_rounds; /* every peer has its turn this often */
     int         duration_ms;  /* of one measurement: DUR_MS */
     int         pin;          /* PIN: 0 free, 1 sides on different CPUs, 2 all on one */
+    int         depth;        /* most small messages in a queue */
     const char *peers;        /* names with commas between, or NULL: all */
 } bench_options;
 

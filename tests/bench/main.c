@@ -34,7 +34,8 @@ static const struct {
 
 static void usage(FILE *out)
 {
-    fprintf(out, "yoke-bench [--rounds=N] [--batch=N] [--megabytes=N] [--peers=NAME,...] [COMMAND...]\n"
+    fprintf(out, "yoke-bench [--rounds=N] [--batch=N] [--megabytes=N] [--depth=N] [--peers=NAME,...]\n"
+                 "           [COMMAND...]\n"
                  "Environment, for queues: DUR_MS, milliseconds of a measurement; PIN, 0 free, 1 sides on different\n"
                  "CPUs, 2 all on one CPU.\n"
                  "Prints lines RESULT <peer> <workload> <metric> <value>. Commands, all by default:\n");
@@ -59,11 +60,12 @@ static void parse(int argc, char **argv, bench_options *out)
     static const struct option known[] = {{"rounds", required_argument, NULL, 'r'},
                                           {"batch", required_argument, NULL, 'b'},
                                           {"megabytes", required_argument, NULL, 'm'},
+                                          {"depth", required_argument, NULL, 'd'},
                                           {"peers", required_argument, NULL, 'p'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
 
-    for (int c; (c = getopt_long(argc, argv, "r:b:m:p:h", known, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "r:b:m:d:p:h", known, NULL)) != -1;) {
         switch (c) {
         case 'r':
             out->queue_rounds = out->rounds = (int)number(optarg, "--rounds", 1, 1000000);
@@ -73,6 +75,9 @@ static void parse(int argc, char **argv, bench_options *out)
             break;
         case 'm':
             out->megabytes = (size_t)number(optarg, "--megabytes", 1, 1000000);
+            break;
+        case 'd':
+            out->depth = (int)number(optarg, "--depth", 2, 1000000);
             break;
         case 'p':
             out->peers = optarg;
@@ -115,7 +120,8 @@ static void run_command(const char *name, const bench_options *options)
 
 int main(int argc, char **argv)
 {
-    bench_options options = {.rounds = 15, .batch = 20, .megabytes = 1024, .queue_rounds = 3, .duration_ms = 500};
+    bench_options options = {
+        .rounds = 15, .batch = 20, .megabytes = 1024, .queue_rounds = 3, .duration_ms = 500, .depth = 1024};
 
     stamps_mark(STAMP_MAIN);
     if (argc > 1 && strcmp(argv[1], RAW_CHILD) == 0)

@@ -7,8 +7,9 @@
 #define SMALL      64
 #define MOST_PEERS 32
 
-static const workload one_to_one = {"w1", "1 to 1, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 4096, 1, 1}, false};
-static const workload two_to_two = {"w2", "2 to 2, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 4096, 2, 2}, false};
+/* Depth 0: the option's. */
+static const workload one_to_one = {"w1", "1 to 1, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 0, 1, 1}, false};
+static const workload two_to_two = {"w2", "2 to 2, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 0, 2, 2}, false};
 static const workload round_trip = {"w3",
                                     "round trip, 64 B, ns; asleep: after a pause of 1 ms",
                                     {"p50_ns", "p99_ns", "asleep_p50_ns", "asleep_p99_ns"},
@@ -137,10 +138,16 @@ static void print_table(const workload *w, figures *all, int count, int pin)
                 bench_result(name_of(&all[i]), w->name, w->metrics[m], samples_median(&all[i].values[m]));
 }
 
-static void run(const workload *w, const bench_options *options)
+static void run(const workload *given, const bench_options *options)
 {
-    figures all[MOST_PEERS];
-    int     count = collect(w, options, all);
+    workload        filled = *given;
+    const workload *w = &filled;
+    figures         all[MOST_PEERS];
+    int             count;
+
+    if (filled.shape.depth == 0)
+        filled.shape.depth = (size_t)options->depth;
+    count = collect(w, options, all);
 
     for (int round = 0; round < options->queue_rounds; round++)
         run_round(w, options, all, count);
