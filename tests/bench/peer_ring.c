@@ -10,16 +10,17 @@
 #include <string.h>
 
 typedef struct indices {
-    _Alignas(64) _Atomic uint64_t tail; /* the producer's line */
-    uint64_t head_seen;
-    _Alignas(64) _Atomic uint64_t head; /* the consumer's line */
-    uint64_t tail_seen;
+    _Alignas(64) _Atomic uint64_t tail; /* producers' line */
+    _Alignas(64) _Atomic uint64_t head; /* consumers' line */
     _Alignas(64) uint8_t slots[];
 } indices;
 
 typedef struct ring {
     indices *shared;
     size_t   stride, mask, bytes, sequence_bytes;
+    /* One to one, each process its own: its position, and the other's when last looked at. Nothing is loaded from a line
+     * that the other side polls. */
+    uint64_t mine, other;
 } ring;
 
 static size_t power_of_two(size_t least)
@@ -79,33 +80,29 @@ static void *open_spsc(const bench_shape *shape)
 
 static bool send_spsc(void *lane, const void *data, size_t size)
 {
-    ring    *r = lane;
-    indices *s = r->shared;
-    uint64_t tail = atomic_load_explicit(&s->tail, memory_order_relaxed);
+    ring *r = lane;
 
-    for (unsigned turns = 0; tail - s->head_seen > r->mask;) {
-        s->head_seen = atomic_load_explicit(&s->head, memory_order_acquire);
-        if (tail - s->head_seen > r->mask)
+    for (unsigned turns = 0; r->mine - r->other > r->mask;) {
+        r->other = atomic_load_explicit(&r->shared->head, memory_order_acquire);
+        if (r->mine - r->other > r->mask)
             bench_spin_turn(&turns);
     }
-    memcpy(slot_at(r, tail), data, size);
-    atomic_store_explicit(&s->tail, tail + 1, memory_order_release);
+    memcpy(slot_at(r, r->mine), data, size);
+    atomic_store_explicit(&r->shared->tail, ++r->mine, memory_order_release);
     return true;
 }
 
 static bool receive_spsc(void *lane, void *data, size_t size)
 {
-    ring    *r = lane;
-    indices *s = r->shared;
-    uint64_t head = atomic_load_explicit(&s->head, memory_order_relaxed);
+    ring *r = lane;
 
-    for (unsigned turns = 0; head == s->tail_seen;) {
-        s->tail_seen = atomic_load_explicit(&s->tail, memory_order_acquire);
-        if (head == s->tail_seen)
+    for (unsigned turns = 0; r->mine == r->other;) {
+        r->other = atomic_load_explicit(&r->shared->tail, memory_order_acquire);
+        if (r->mine == r->other)
             bench_spin_turn(&turns);
     }
-    memcpy(data, slot_at(r, head), size);
-    atomic_store_explicit(&s->head, head + 1, memory_order_release);
+    memcpy(data, slot_at(r, r->mine), size);
+    atomic_store_explicit(&r->shared->head, ++r->mine, memory_order_release);
     return true;
 }
 
