@@ -75,6 +75,13 @@ static void retire(yoke__queue *queue, yoke__ring *ring)
         yoke__free(queue->domain, ring);
 }
 
+/* Producers still find this ring by tail_ring: whoever linked the next one has not come further, or died there. Nothing
+ * has been put into the next one yet, and this one must not go. */
+static bool is_tail(const yoke__queue *queue, const yoke__ring *ring)
+{
+    return yoke__a64_load_acquire(&queue->state->tail_ring) == yoke__domain_offset(queue->domain, ring);
+}
+
 yoke__ring *yoke__chain_first(yoke__queue *queue)
 {
     for (;;) {
@@ -85,7 +92,7 @@ yoke__ring *yoke__chain_first(yoke__queue *queue)
         if (head != ring->tail_seen)
             return ring;
         next = yoke__a64_load_acquire(&ring->next);
-        if (next == 0 || head != yoke__a64_load_acquire(&ring->tail))
+        if (next == 0 || head != yoke__a64_load_acquire(&ring->tail) || is_tail(queue, ring))
             return ring;
         yoke__alloc_take(queue->domain, ring);
         yoke__a64_store_release(&queue->state->head_ring, next);

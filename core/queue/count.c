@@ -24,14 +24,10 @@ static uint64_t tail_sequence(const yoke__queue *queue)
 {
     uint64_t sequence;
     uint64_t ring;
-    uint64_t next;
 
-    do {
+    do { /* what is linked behind tail_ring holds nothing yet, and the ring may be freed once tail_ring has moved */
         ring = yoke__a64_load_acquire(&queue->state->tail_ring);
         sequence = sequence_of(&yoke__queue_ring(queue, ring)->tail);
-        next = yoke__a64_load_acquire(&yoke__queue_ring(queue, ring)->next);
-        if (next) /* linked, but its linker has not moved tail_ring yet, or died before */
-            sequence = sequence_of(&yoke__queue_ring(queue, next)->tail);
     } while (ring != yoke__a64_load_acquire(&queue->state->tail_ring));
     return sequence;
 }
@@ -124,7 +120,7 @@ int64_t yoke_queue_size(const yoke_queue *handle)
     yoke__queue queue;
 
     if (!yoke__queue_of(&queue, handle))
-        return YOKE_EINVAL;
+        return yoke_last_error()->code;
     return (int64_t)(yoke__queue_count(&queue) + redeliveries(&queue));
 }
 

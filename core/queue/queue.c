@@ -182,7 +182,7 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
     uint64_t    discarded = 0;
 
     if (!yoke__queue_of(&queue, handle))
-        return YOKE_EINVAL;
+        return yoke_last_error()->code;
     if (how != YOKE_DRAIN && how != YOKE_IMMEDIATE)
         return yoke__fail(YOKE_EINVAL, "%d is no way to shut a queue down", (int)how);
     yoke__queue_lock(&queue, &queue.state->producers); /* no put is under way when the word changes */

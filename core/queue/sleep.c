@@ -29,6 +29,16 @@ void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word)
     yoke__word_wake(queue->domain, word, UINT32_MAX);
 }
 
+static bool is_closing(const yoke__patience *p)
+{
+    return yoke__a32_load_acquire(&p->queue->handle->closing) != 0;
+}
+
+static int fail_closed(void)
+{
+    return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
+}
+
 /* Who has slept may have been woken in the place of others. */
 static void pass_on(const yoke__patience *p)
 {
@@ -41,6 +51,8 @@ static void pass_on(const yoke__patience *p)
 static int spin(const yoke__patience *p)
 {
     for (yoke__spin spin = yoke__spin_begin(); yoke__spin_once(&spin);) {
+        if (is_closing(p))
+            return fail_closed();
         if (p->ready(p->queue, p->user)) {
             int rc = p->attempt(p->queue, p->user);
             if (rc != YOKE_ETIMEDOUT)
@@ -68,10 +80,10 @@ static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
         uint32_t seen = yoke__a32_load_acquire(p->word);
         int      rc;
 
+        if (is_closing(p))
+            return fail_closed();
         yoke__a32_store_relaxed(p->flag, 1);
         yoke__fence_seq_cst();
-        if (yoke__a32_load_acquire(&p->queue->handle->closing))
-            return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
         rc = p->attempt(p->queue, p->user);
         if (rc == YOKE_ETIMEDOUT && (look || roles != yoke__a32_load_acquire(&p->queue->state->roles))) {
             roles = yoke__a32_load_acquire(&p->queue->state->roles);
@@ -94,14 +106,15 @@ int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
         return rc;
     if (timeout <= 0)
         return give_up(p);
-    rc = spin(p);
-    if (rc != YOKE_ETIMEDOUT)
-        return rc;
-    if (p->waits)
-        yoke__a64_add_acq_rel(p->waits, 1);
-    yoke__handle_enter(p->queue->handle);
-    rc = sleep_until(p, yoke__deadline_after(timeout));
-    pass_on(p);
+    yoke__handle_enter(
+        p->queue->handle); /* from here on closing the handle waits for us, or we see that it is closed */
+    rc = is_closing(p) ? fail_closed() : spin(p);
+    if (rc == YOKE_ETIMEDOUT) {
+        if (p->waits)
+            yoke__a64_add_acq_rel(p->waits, 1);
+        rc = sleep_until(p, yoke__deadline_after(timeout));
+        pass_on(p);
+    }
     yoke__handle_exit(p->queue->handle);
     return rc;
 }
