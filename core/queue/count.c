@@ -82,24 +82,6 @@ uint64_t yoke__queue_unfinished(yoke__queue *queue)
     return yoke__queue_puts(queue) - done;
 }
 
-/* Lock of that side held. */
-static void add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
-{
-    yoke__a64_store_relaxed(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
-}
-
-void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size)
-{
-    add(queue->state->puts, sequence, 1);
-    add(queue->state->put_bytes, sequence, size);
-}
-
-void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size)
-{
-    add(queue->state->gets, sequence, 1);
-    add(queue->state->got_bytes, sequence, size);
-}
-
 /* ---- for users --------------------------------------------------------------------------------------------------- */
 
 static uint64_t redeliveries(yoke__queue *queue)
@@ -140,7 +122,7 @@ bool yoke_queue_full(const yoke_queue *handle)
     if (!yoke__queue_of(&queue, handle))
         return false;
     yoke__queue_lock(&queue, &queue.state->producers);
-    full = yoke__queue_over_limit(&queue, 1, &limit);
+    full = yoke__queue_over_limit(&queue, yoke__queue_tail(&queue), 1, &limit);
     yoke__queue_unlock(&queue, &queue.state->producers);
     return full;
 }

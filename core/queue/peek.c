@@ -10,7 +10,7 @@ enum { OFFSET, TICKET };
 int yoke_queue_peek(yoke_queue *handle, yoke_view *view, int64_t timeout)
 {
     yoke__queue queue;
-    yoke__get   get = {.content = YOKE__CONTENT_BYTES, .hold = true};
+    yoke__get   get = {.content = YOKE__CONTENT_BYTES, .hold = true, .no_copy = true};
 
     if (!view)
         return yoke__fail(YOKE_EINVAL, "view is NULL");

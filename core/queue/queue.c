@@ -7,43 +7,26 @@
 #include "../error.h"
 #include "../sync/owner_word.h"
 
-void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
+void yoke__queue_lock_held(yoke__queue *queue, yoke__a32 *side)
 {
-    uint32_t nobody = 0;
-
-    if (yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
-        return;
     if (yoke__owner_acquire(queue->domain, side, INT64_MAX, NULL) == YOKE_OWNER_DIED &&
         side == &queue->state->consumers)
         yoke__journal_redo(queue);
 }
 
-void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side)
+/* As yoke__owner_release() does. */
+void yoke__queue_wake_waiter(yoke__queue *queue, yoke__a32 *side)
 {
-    yoke__owner_release(queue->domain, side);
+    yoke__fence_seq_cst();
+    yoke__word_wake(queue->domain, side, 1);
 }
 
-bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
+int yoke__queue_refuse(const yoke__queue *queue, yoke_queue_role role)
 {
-    yoke__handle *checked = yoke__handle_check(handle, YOKE__KIND_QUEUE);
-
-    if (!checked || !yoke__domain_token(checked->domain)) /* no token: no lock could be taken */
-        return false;
-    out->domain = checked->domain;
-    out->state = (yoke__queue_state *)checked->object;
-    out->handle = checked;
-    out->id = checked->id;
-    return true;
-}
-
-int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role role)
-{
-    if (!yoke__queue_of(out, handle))
+    if (!queue->handle)
         return yoke_last_error()->code;
-    if (out->handle->lacks & (uint32_t)role)
-        return yoke__fail(YOKE_EACCES, "this handle has given up %s the queue",
-                          role == YOKE_MAY_PUT ? "putting into" : "getting from");
-    return YOKE_OK;
+    return yoke__fail(YOKE_EACCES, "this handle has given up %s the queue",
+                      role == YOKE_MAY_PUT ? "putting into" : "getting from");
 }
 
 /* ---- making and opening ------------------------------------------------------------------------------------------ */

@@ -11,11 +11,8 @@
 #include "../error.h"
 #include "queue.h"
 
-void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
+void yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
 {
-    yoke__fence_after_exchange(); /* the lock was released since the change */
-    if (yoke__a32_load_relaxed(flag) == 0)
-        return;
     yoke__a32_store_relaxed(flag, 0);
     yoke__a32_add_acq_rel(word, 1);
     yoke__fence_seq_cst();
@@ -100,10 +97,8 @@ static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
 
 int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
 {
-    int rc = p->attempt(p->queue, p->user);
+    int rc;
 
-    if (rc != YOKE_ETIMEDOUT)
-        return rc;
     if (timeout <= 0)
         return give_up(p);
     yoke__handle_enter(
