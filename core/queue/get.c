@@ -192,10 +192,12 @@ static int attempt_get(yoke__queue *queue, void *user)
     return YOKE_OK;
 }
 
-static bool may_get(yoke__queue *queue, void *user)
+static uint64_t may_get(yoke__queue *queue, void *user)
 {
     (void)user;
-    return yoke__queue_has_some(queue) || yoke__a32_load_relaxed(&queue->state->shut);
+    if (yoke__a64_load_relaxed(&queue->state->redeliver) || yoke__a32_load_relaxed(&queue->state->shut))
+        return 1;
+    return yoke__queue_count(queue);
 }
 
 int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,

@@ -119,11 +119,15 @@ void yoke__queue_raise_high(yoke__queue *queue, uint64_t tail)
         yoke__a64_store_relaxed(&queue->state->high_items, items);
 }
 
-bool yoke__queue_has_room(const yoke__queue *queue)
+uint64_t yoke__queue_room(const yoke__queue *queue)
 {
+    uint64_t count;
+
     /* Without the lock only the items can be looked at; bytes are found out by an attempt. */
-    return queue->state->max_bytes || yoke__queue_count(queue) < most_items(queue) ||
-           yoke__a32_load_relaxed(&queue->state->shut);
+    if (queue->state->max_bytes || yoke__a32_load_relaxed(&queue->state->shut))
+        return 1;
+    count = yoke__queue_count(queue);
+    return count < most_items(queue) ? most_items(queue) - count : 0;
 }
 
 int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t timeout)

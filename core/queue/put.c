@@ -67,10 +67,10 @@ static int attempt_put(yoke__queue *queue, void *user)
     return rc;
 }
 
-static bool may_put(yoke__queue *queue, void *user)
+static uint64_t may_put(yoke__queue *queue, void *user)
 {
     (void)user;
-    return yoke__queue_has_room(queue);
+    return yoke__queue_room(queue);
 }
 
 int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,

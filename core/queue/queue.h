@@ -153,8 +153,8 @@ static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uin
         return false;
     return yoke__queue_meets_limit(queue, tail, size, limit);
 }
-/* Whether a put may find room: a look without a lock. */
-bool yoke__queue_has_room(const yoke__queue *queue);
+/* How many puts may find room: a look without a lock. */
+uint64_t yoke__queue_room(const yoke__queue *queue);
 /* Producers' lock held: the tail stands at that message number now. Keeps the highest number of messages. */
 void               yoke__queue_raise_high(yoke__queue *queue, uint64_t tail);
 static inline void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
@@ -307,7 +307,8 @@ typedef struct yoke__patience {
     yoke__a32   *flag;
     yoke__a32   *word;
     yoke__a64   *waits; /* counts those who slept, or NULL */
-    bool (*ready)(yoke__queue *queue, void *user);
+    /* A look without a lock: how many attempts may succeed now, 0: none. */
+    uint64_t (*ready)(yoke__queue *queue, void *user);
     int (*attempt)(yoke__queue *queue, void *user);
     void           *user;
     yoke_queue_role needed; /* somebody must be left to do that; 0: whatever */

@@ -45,15 +45,39 @@ static void pass_on(const yoke__patience *p)
         yoke__queue_wake(p->queue, p->flag, p->word);
 }
 
+/* Iterations between two looks. Each look takes a cache line from the other side, which it needs to go on: where there is
+ * more at once than one message, looking less often gets more of them for each look. */
+#define SHORTEST_GAP 2u
+#define LONGEST_GAP  1024u
+#define MANY         2u
+
+static uint32_t next_gap(uint32_t gap, uint64_t ready)
+{
+    if (ready >= MANY)
+        return gap < LONGEST_GAP ? gap * 2 : gap;
+    return gap > SHORTEST_GAP ? gap / 2 : gap;
+}
+
 static int spin(const yoke__patience *p)
 {
-    for (yoke__spin spin = yoke__spin_begin(); yoke__spin_once(&spin);) {
+    static _Thread_local yoke__spin_luck luck;
+    static _Thread_local uint32_t        gap = SHORTEST_GAP;
+    yoke__spin                           spin = yoke__spin_begin(&luck);
+
+    while (yoke__spin_for(&spin, gap)) {
+        uint64_t ready;
+        int      rc;
+
         if (is_closing(p))
             return fail_closed();
-        if (p->ready(p->queue, p->user)) {
-            int rc = p->attempt(p->queue, p->user);
-            if (rc != YOKE_ETIMEDOUT)
-                return rc;
+        ready = p->ready(p->queue, p->user);
+        if (!ready)
+            continue;
+        gap = next_gap(gap, ready);
+        rc = p->attempt(p->queue, p->user);
+        if (rc != YOKE_ETIMEDOUT) {
+            yoke__spin_won(&spin);
+            return rc;
         }
     }
     return YOKE_ETIMEDOUT;

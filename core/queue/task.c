@@ -64,7 +64,7 @@ int yoke_queue_message_done(yoke_queue *handle, const yoke_message *message)
 
 /* ---- join -------------------------------------------------------------------------------------------------------- */
 
-static bool all_done(yoke__queue *queue, void *user)
+static uint64_t all_done(yoke__queue *queue, void *user)
 {
     (void)user;
     return yoke__queue_unfinished(queue) == 0;
