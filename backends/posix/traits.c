@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +31,12 @@
 /* As bytes: this, and the current directory behind it: "" if it can't be told. */
 typedef struct traits {
     uint32_t      magic;
-    uint32_t      affinity_size; /* bytes; 0: not told */
-    uid_t         user, effective_user;
-    gid_t         group, effective_group;
     mode_t        mask;
     sigset_t      signals;
-    uint32_t      limit_known; /* bit per limit */
+    uid_t         user, effective_user; /* from here on: what takes long to put on */
+    gid_t         group, effective_group;
+    uint32_t      affinity_size; /* bytes; 0: not told */
+    uint32_t      limit_known;   /* bit per limit */
     struct rlimit limits[LIMITS];
     uint8_t       affinity[AFFINITY_BYTES];
 } traits;
@@ -243,19 +244,23 @@ static int enter(const char *directory)
     return yoke__posix_fail("entering the caller's current directory");
 }
 
+static bool is_worn(const traits *wanted)
+{
+    const size_t from = offsetof(traits, user);
+
+    return worn.known &&
+           memcmp((const char *)wanted + from, (const char *)&worn.traits + from, sizeof(traits) - from) == 0;
+}
+
 static int put_on(const traits *wanted)
 {
     traits now;
-    int    number;
 
     YOKE_TRY(check_user(wanted));
     worn.known = false;
     get_affinity(&now);
     YOKE_TRY(set_affinity(wanted, &now));
-    YOKE_TRY(set_limits(wanted, false));
-    umask(wanted->mask);
-    number = yoke__sys.pthread_sigmask(SIG_SETMASK, &wanted->signals, NULL);
-    return number == 0 ? YOKE_OK : yoke__posix_fail_number(number, "setting the signal mask");
+    return set_limits(wanted, false);
 }
 
 /* Mostly client and server are alike, and only the directory may have changed under its name. */
@@ -263,11 +268,15 @@ int yoke__posix_traits_set(const void *bytes, size_t size)
 {
     const char *directory;
     traits      wanted;
+    int         number;
 
     YOKE_TRY(unpack(&wanted, &directory, bytes, size));
-    if (!worn.known || memcmp(&wanted, &worn.traits, sizeof wanted) != 0)
+    if (!is_worn(&wanted))
         YOKE_TRY(put_on(&wanted));
-    return enter(directory);
+    YOKE_TRY(enter(directory));
+    umask(wanted.mask);
+    number = yoke__sys.pthread_sigmask(SIG_SETMASK, &wanted.signals, NULL);
+    return number == 0 ? YOKE_OK : yoke__posix_fail_number(number, "setting the signal mask");
 }
 
 /* ---- starting a program with another process's traits ---- */
