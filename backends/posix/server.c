@@ -47,6 +47,7 @@ int yoke__posix_server_begin(yoke_native *deaths)
 
     if (yoke__posix_pipe(ends) < 0)
         return yoke__posix_fail("making the pipe that tells of dead children");
+    yoke__posix_code_note_program();
     plain.sa_handler = SIG_DFL;
     sigemptyset(&plain.sa_mask);
     death_end = ends[1];
