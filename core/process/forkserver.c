@@ -295,7 +295,7 @@ static int ask_until_answered(yoke_domain *domain, yoke__server_parcel *it, yoke
 
 int yoke__forkserver_start(const yoke__start_request *request, yoke_identity *child)
 {
-    yoke__server_reply  reply;
+    yoke__server_reply  reply = {.code = YOKE_EPROTO};
     yoke__server_parcel it;
     int                 rc;
 
