@@ -1,7 +1,7 @@
 /*
- * Who lives. A process is named by pid and start time (or a number in its place), and only the kernel says that it is dead: a pidfd becomes readable
- * when the last thread of the process has gone. /proc alone does not tell (state Z may be a dead leader of live threads),
- * nor does a pid that answers (it may be a zombie, or somebody else by now).
+ * Who lives. A process is named by pid and start time (or a number in its place), and only the kernel says that it is
+ * dead: a pidfd becomes readable when the last thread of the process has gone. /proc alone does not tell (state Z may be
+ * a dead leader of live threads), nor does a pid that answers (it may be a zombie, or somebody else by now).
  */
 #include "life.h"
 

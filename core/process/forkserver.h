@@ -79,6 +79,21 @@ typedef struct yoke__server_parcel {
 int  yoke__server_parcel_init(yoke__server_parcel *out, const yoke__start_request *request);
 void yoke__server_parcel_free(yoke__server_parcel *it);
 
+/* ---- the same as it arrives (forkserver_order.c) --------------------------------------------------------------------- */
+
+typedef struct yoke__server_order {
+    yoke__server_request header;
+    size_t               native_count;
+    const uint8_t       *packed;                        /* in the inbox, or big */
+    uint8_t             *big;                           /* malloc'ed if it came in several pieces, else NULL */
+    yoke_launch          launch;                        /* what lies in packed */
+    yoke_native          natives[YOKE__SERVER_NATIVES]; /* last: mostly untouched */
+} yoke__server_order;
+/* inbox: YOKE__SERVER_PIECE bytes, in use until out is freed. YOKE_EEOF, YOKE_EPROTO: the channel can't be used any more.
+ * Others: to be answered, unless the serial of the header is 0: it was not read. Free out in each case. */
+int  yoke__server_order_receive(yoke__server_order *out, yoke_native channel, uint8_t *inbox);
+void yoke__server_order_free(yoke__server_order *it);
+
 /* ---- a server that died in the middle of a start (forkserver_rescue.c) ----------------------------------------------- */
 
 typedef enum yoke__rescue {

@@ -32,16 +32,6 @@ static struct {
     uint8_t     *inbox;  /* YOKE__SERVER_PIECE bytes */
 } server;
 
-/* A request as it arrived. */
-typedef struct order {
-    yoke__server_request header;
-    size_t               native_count;
-    const uint8_t       *packed; /* in the inbox, or big */
-    uint8_t             *big;    /* malloc'ed if it came in several pieces, else NULL */
-    yoke_launch          launch;
-    yoke_native          natives[YOKE__SERVER_NATIVES]; /* last: mostly untouched */
-} order;
-
 static _Noreturn void leave(int status)
 {
     yoke__domain_leave(server.domain);
@@ -141,96 +131,9 @@ static void reap_all(void)
         note_end(pid, &status);
 }
 
-/* ---- receiving -------------------------------------------------------------------------------------------------------- */
-
-static int receive(void *data, size_t capacity, size_t *size, yoke_native *natives, size_t *count)
-{
-    return yoke__backend()->process->channel_recv(server.channel, data, capacity, size, natives,
-                                                  natives ? YOKE__SERVER_NATIVES : 0, count, INT64_MAX);
-}
-
-static bool index_is_good(int32_t index, size_t count, int32_t none)
-{
-    return index == none || (index >= 0 && (size_t)index < count);
-}
-
-/* size: of the first datagram. */
-static int check_header(const order *it, size_t size)
-{
-    const yoke__server_request *header = &it->header;
-    bool good = size > sizeof *header && header->magic == YOKE__SERVER_MAGIC && header->size == sizeof *header &&
-                header->packed > 0 && header->packed <= YOKE__SERVER_PACKED && header->others <= it->native_count &&
-                size <= sizeof *header + header->packed && index_is_good(header->lifeline, it->native_count, -1);
-
-    for (int i = 0; i < 3; i++)
-        good = good && index_is_good(header->stdio[i], it->native_count, YOKE_STDIO_NULL);
-    return good ? YOKE_OK : yoke__fail(YOKE_EPROTO, "a request of %zu bytes to the forkserver can't be read", size);
-}
-
-/* first: the bytes in the inbox behind the header. The other pieces have to be taken off the channel even if there is
- * no room for them. */
-static int receive_packed(order *it, size_t first)
-{
-    const uint8_t *begin = server.inbox + sizeof it->header;
-    size_t         total = it->header.packed, size, count;
-
-    if (first > total || total > YOKE__SERVER_PACKED)
-        return yoke__fail(YOKE_EPROTO, "%zu bytes of a request to the forkserver are not the %zu it has", first, total);
-    it->packed = begin;
-    if (first == total)
-        return YOKE_OK;
-    it->packed = it->big = malloc(total);
-    if (it->big)
-        memcpy(it->big, begin, first);
-    for (size_t done = first; done < total; done += size) {
-        YOKE_TRY(receive(server.inbox, YOKE__SERVER_PIECE, &size, NULL, &count));
-        if (size > total - done)
-            return yoke__fail(YOKE_EPROTO, "%zu bytes too many came to the forkserver", size - (total - done));
-        if (it->big)
-            memcpy(it->big + done, server.inbox, size);
-    }
-    return it->big ? YOKE_OK : yoke__fail(YOKE_ENOMEM, "no memory in the forkserver for a request of %zu bytes", total);
-}
-
-/* A broken channel ends the server (YOKE_EEOF, YOKE_EPROTO); other failures are answered. */
-static int receive_order(order *out)
-{
-    size_t size = 0;
-    int    lacking, rc;
-
-    memset(&out->launch, 0, sizeof out->launch);
-    out->packed = out->big = NULL;
-    out->native_count = 0;
-    lacking = receive(server.inbox, YOKE__SERVER_PIECE, &size, out->natives, &out->native_count);
-    if (lacking < 0 && lacking != YOKE_ENOMEM)
-        return lacking == YOKE_EMSGSIZE ? YOKE_EPROTO : lacking;
-    if (size <= sizeof out->header)
-        return yoke__fail(YOKE_EPROTO, "a request of %zu bytes came to the forkserver", size);
-    memcpy(&out->header, server.inbox, sizeof out->header);
-    server.serial = out->header.serial;
-    if (lacking == YOKE_OK)
-        YOKE_TRY(check_header(out, size));
-    else
-        out->native_count = 0;
-    rc = receive_packed(out, size - sizeof out->header);
-    if (rc == YOKE_OK && lacking == YOKE_OK)
-        rc = yoke__server_unpack(&out->launch, out->packed, out->header.packed);
-    if (rc == YOKE_OK && lacking < 0)
-        rc = yoke__fail(YOKE_ENOMEM, "no descriptors left in the forkserver for those that a start hands on");
-    return rc;
-}
-
-static void order_free(order *it)
-{
-    while (it->native_count > 0)
-        yoke__backend()->process->native_close(it->natives[--it->native_count]);
-    yoke__server_unpack_free(&it->launch);
-    free(it->big);
-}
-
 /* ---- starting --------------------------------------------------------------------------------------------------------- */
 
-static void stdio_of(yoke_native out[3], const order *it)
+static void stdio_of(yoke_native out[3], const yoke__server_order *it)
 {
     for (int i = 0; i < 3; i++)
         out[i] = it->header.stdio[i] == YOKE_STDIO_NULL ? YOKE_STDIO_NULL : it->natives[it->header.stdio[i]];
@@ -255,7 +158,7 @@ static void drop_server(void)
     process->native_close(YOKE__CHILD_LIFE);
 }
 
-static _Noreturn void run_child(order *it)
+static _Noreturn void run_child(yoke__server_order *it)
 {
     const yoke_process_ops *process = yoke__backend()->process;
     yoke_launch             rest = it->launch;
@@ -284,7 +187,7 @@ static _Noreturn void run_child(order *it)
     yoke__child_run(&start); /* directory and environment: failures are told in the record */
 }
 
-static int start_by_fork(int64_t *pid, order *it)
+static int start_by_fork(int64_t *pid, yoke__server_order *it)
 {
     YOKE_TRY(yoke__backend()->process->traits_check(it->launch.traits, it->launch.traits_size));
     YOKE_TRY(yoke__backend()->process->fork(pid));
@@ -293,7 +196,7 @@ static int start_by_fork(int64_t *pid, order *it)
     return YOKE_OK;
 }
 
-static int start_by_spawn(int64_t *pid, order *it)
+static int start_by_spawn(int64_t *pid, yoke__server_order *it)
 {
     yoke_launch launch = it->launch;
 
@@ -304,7 +207,7 @@ static int start_by_spawn(int64_t *pid, order *it)
 }
 
 /* The start time of a spawned child is asked for while it can't have been reaped: from then on the client can watch it. */
-static int start(yoke_identity *out, order *it)
+static int start(yoke_identity *out, yoke__server_order *it)
 {
     int64_t pid;
 
@@ -320,15 +223,16 @@ static int start(yoke_identity *out, order *it)
 
 static void serve_one(void)
 {
-    yoke_identity child = {0};
-    order         it;
-    int           rc = receive_order(&it);
+    yoke_identity      child = {0};
+    yoke__server_order it;
+    int                rc = yoke__server_order_receive(&it, server.channel, server.inbox);
 
-    if (rc == YOKE_EEOF || rc == YOKE_EPROTO)
-        leave(0); /* the client is gone */
+    if (rc == YOKE_EEOF || rc == YOKE_EPROTO || it.header.serial == 0)
+        leave(0); /* the client is gone, or could not be told: it finds the end of the channel, and another server */
+    server.serial = it.header.serial;
     if (rc == YOKE_OK)
         rc = start(&child, &it);
-    order_free(&it);
+    yoke__server_order_free(&it);
     if ((rc < 0 || it.header.spawn) && answer(rc, &child) < 0)
         leave(0);
 }
@@ -368,8 +272,9 @@ static void hear_hello(void)
     yoke__server_hello hello;
     size_t             size, count;
 
-    if (receive(&hello, sizeof hello, &size, NULL, &count) < 0 || size != sizeof hello ||
-        hello.magic != YOKE__SERVER_MAGIC || hello.size != sizeof hello)
+    if (yoke__backend()->process->channel_recv(server.channel, &hello, sizeof hello, &size, NULL, 0, &count,
+                                               INT64_MAX) < 0 ||
+        size != sizeof hello || hello.magic != YOKE__SERVER_MAGIC || hello.size != sizeof hello)
         leave(YOKE__CHILD_REFUSED);
     if (!hello.has_preload)
         return;
