@@ -6,6 +6,7 @@
 #include "../domain/allocator.h"
 #include "../error.h"
 #include "../message/message.h"
+#include "../wait/hub.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -164,6 +165,7 @@ int yoke__queue_get(yoke_queue *handle, yoke__content content, yoke__destination
     patience.flag = &queue.state->getters_sleep;
     patience.word = &queue.state->items;
     rc = yoke__queue_wait(&patience, timeout);
+    yoke__native_settle(&handle->handle);
     if (rc == YOKE_ETIMEDOUT)
         return yoke__fail(YOKE_ETIMEDOUT, "the queue is still empty after %lld ms",
                           (long long)(timeout > 0 ? timeout : 0));

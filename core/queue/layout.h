@@ -82,7 +82,9 @@ typedef struct yoke__queue_state {
     /* sleepers: flags on a line of their own, set by those about to sleep, cleared by who wakes one */
     yoke__a32 getters_sleep;
     yoke__a32 putters_sleep;
-    uint32_t  reserved_sleep[14];
+    yoke__a64 get_watchers; /* who wants to know that a get may succeed (wait/watchers.h) */
+    yoke__a64 put_watchers;
+    uint32_t  reserved_sleep[10];
     /* producers */
     yoke__a32 producers; /* owner word */
     uint32_t  reserved_producers[3];

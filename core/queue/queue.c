@@ -4,6 +4,7 @@
 #include "../domain/allocator.h"
 #include "../error.h"
 #include "../sync/owner_word.h"
+#include "../wait/watchers.h"
 #include "ring.h"
 
 void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
@@ -134,6 +135,8 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
     }
     wake_all(&queue, &queue.state->items);
     wake_all(&queue, &queue.state->space);
+    yoke__watchers_ring(queue.domain, &queue.state->get_watchers);
+    yoke__watchers_ring(queue.domain, &queue.state->put_watchers);
     return (int64_t)discarded;
 }
 

@@ -69,6 +69,14 @@ int           yoke__queue_get(yoke_queue *handle, yoke__content content, yoke__d
 /* Consumers' lock held: discards all messages that are committed; returns how many. */
 uint64_t yoke__queue_discard(yoke__queue *queue);
 
+/* -- watch.c */
+
+/* Where those are noted who want to know that a get (or a put) may succeed. */
+static inline yoke__a64 *yoke__queue_watchers(yoke__queue_state *state, bool put)
+{
+    return put ? &state->put_watchers : &state->get_watchers;
+}
+
 /* -- sleep.c */
 
 /* After a change and with no lock held: wakes one sleeper of the other side if any may sleep. */

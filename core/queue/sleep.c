@@ -6,14 +6,18 @@
  * Either the waker sees the flag, or the sleeper's attempt sees the change. As there may be more sleepers than the one
  * woken, whoever has slept sets the flag again before it goes on, and passes the wake-up on if something is left. If it
  * dies before that, the others look by themselves after a slice.
+ *
+ * Threads that sleep elsewhere (event loops, yoke_wait) have their bells rung on the same occasions.
  */
 #include "../domain/participant.h"
 #include "../error.h"
+#include "../wait/watchers.h"
 #include "queue.h"
 
 void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
 {
     yoke__fence_seq_cst();
+    yoke__watchers_ring(queue->domain, yoke__queue_watchers(queue->state, flag == &queue->state->putters_sleep));
     if (yoke__a32_load_relaxed(flag) == 0)
         return;
     yoke__a32_store_relaxed(flag, 0);
