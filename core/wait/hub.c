@@ -229,22 +229,27 @@ static void take_out_stopped(yoke__hub *hub)
 
 /* ---- looking ------------------------------------------------------------------------------------------------------- */
 
-/* Whether the user is to be called, and with what. After the bit and a full fence there is a second look: what happens
- * after it rings. */
+/* After the bit and a full fence there is a second look: what happens after that rings. */
+static bool look_and_arm(yoke_watch *watch, int *status)
+{
+    if (watch->type->ready(watch->handle, watch->what, status))
+        return true;
+    yoke__watchers_arm(watch->type->word(watch->handle, watch->what), watch->hub->seat->bell.thread);
+    yoke__fence_seq_cst();
+    return watch->type->ready(watch->handle, watch->what, status);
+}
+
+/* Whether the user is to be called, and with what. A native has been found readable already, unless the handle is gone. */
 static bool look(yoke_watch *watch, int *status)
 {
-    yoke__hub *hub = watch->hub;
-    bool       ready = true;
+    bool ready = true;
 
     *status = YOKE_ECLOSED;
     yoke__handle_enter(watch->handle);
     if (!yoke__a32_load_acquire(&watch->gone) && !yoke__a32_load_acquire(&watch->handle->closing)) {
-        ready = watch->type->ready(watch->handle, watch->what, status);
-        if (!ready && watch->type->word) {
-            yoke__watchers_arm(watch->type->word(watch->handle, watch->what), hub->seat->bell.thread);
-            yoke__fence_seq_cst();
-            ready = watch->type->ready(watch->handle, watch->what, status);
-        }
+        *status = YOKE_OK;
+        if (watch->type->word)
+            ready = look_and_arm(watch, status);
     }
     yoke__handle_exit(watch->handle);
     return ready;

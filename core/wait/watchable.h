@@ -17,12 +17,12 @@ typedef struct yoke__watchable {
     uint32_t   whats; /* 1 << what, for each that it knows */
     /* May this process wait for it at all? NULL: yes. Else a code with the error noted. */
     int (*check)(yoke__handle *handle);
-    /* Does it stand now? Then *status is YOKE_OK or the code with which its calls would answer. May take the object's
-     * locks; notes no error. */
-    bool (*ready)(yoke__handle *handle, yoke__what what, int *status);
-    /* Where watchers are noted. NULL: it has a native instead. */
+    /* Where watchers are noted, and: does it stand now? Then *status is YOKE_OK or the code with which its calls would
+     * answer. ready may take the object's locks; it notes no error. */
     yoke__a64 *(*word)(yoke__handle *handle, yoke__what what);
-    /* Readable while it stands. The handle's own: not to be closed, and not to be polled on a loop. */
+    bool (*ready)(yoke__handle *handle, yoke__what what, int *status);
+    /* Or both are NULL, and this is readable while it stands. The handle's own: not to be closed, and not to be polled on
+     * a loop. */
     yoke_native (*native)(yoke__handle *handle);
 } yoke__watchable;
 
