@@ -56,7 +56,7 @@ typedef struct yoke__handle {
     void        *extra;               /* the kind's own, process-local */
     struct yoke__handle *next;        /* of free ones */
     uint64_t             private_[4]; /* the kind's own, process-local caches; zero at open */
-    yoke__token holder; /* in whose table reference is; another than the domain's token: not renewed after fork */
+    yoke__token holder;  /* in whose table reference is; another than the domain's token: not renewed after fork */
     yoke__a32   watched; /* watches of this process on it, and YOKE__HAS_NATIVE; wait/hub.h, under the mutex there */
 } yoke__handle;
 

@@ -21,12 +21,12 @@ typedef struct yoke__hub {
     yoke_domain      *domain;
     yoke__seat       *seat;
     yoke_loop_guest  *guest;
-    yoke_watch       *first; /* in order of their making; under the mutex */
-    yoke_watch       *done;  /* unlinked and off the loop: their users are to be told */
-    uint32_t          guests;  /* its own and those of watches, as far as they have not left */
-    bool              turning; /* the user's functions run */
-    bool              soon;    /* asked for the loop's next round */
-    bool              leaving; /* the last watch was stopped */
+    yoke_watch       *first;     /* in order of their making; under the mutex */
+    yoke_watch       *done;      /* unlinked and off the loop: their users are to be told */
+    uint32_t          guests;    /* its own and those of watches, as far as they have not left */
+    bool              turning;   /* the user's functions run */
+    bool              soon;      /* asked for the loop's next round */
+    bool              leaving;   /* the last watch was stopped */
     bool              forgotten; /* inherited by a fork */
 } yoke__hub;
 

@@ -26,7 +26,7 @@ typedef struct waiter {
     size_t           count;
     yoke_native     *natives; /* those of entries, then those of the bells */
     uint8_t         *ready;
-    size_t          *owners;  /* entry of each native */
+    size_t          *owners; /* entry of each native */
     size_t           own_count;
     yoke__bell     **bells;
     size_t           bell_count;

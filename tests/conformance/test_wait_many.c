@@ -84,8 +84,11 @@ static void test_all_that_are_ready_are_told(void **state)
 {
     yoke_queue     *empty = new_queue(0), *some = new_queue(0), *full = new_queue(1);
     yoke_wait_entry entries[] = {
-        yoke_wait_queue_readable(empty), yoke_wait_queue_readable(some), yoke_wait_queue_writable(full),
-        yoke_wait_queue_writable(empty), {0},
+        yoke_wait_queue_readable(empty),
+        yoke_wait_queue_readable(some),
+        yoke_wait_queue_writable(full),
+        yoke_wait_queue_writable(empty),
+        {0},
     };
     (void)state;
 
@@ -270,7 +273,8 @@ static void test_no_wake_up_is_lost_between_two_that_wait(void **state)
     yoke_queue_close(other);
 }
 
-static ssize_t die_ringing(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length)
+static ssize_t die_ringing(int fd, const void *data, size_t size, int flags, const struct sockaddr *to,
+                           socklen_t length)
 {
     (void)fd, (void)data, (void)size, (void)flags, (void)to, (void)length;
     (void)kill(getpid(), SIGKILL);

@@ -485,7 +485,8 @@ static void test_no_message_of_a_producer_at_a_small_queue_is_lost(void **state)
 }
 
 /* The forked child dies where it would ring: its message is committed, and nobody is told. */
-static ssize_t die_ringing(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length)
+static ssize_t die_ringing(int fd, const void *data, size_t size, int flags, const struct sockaddr *to,
+                           socklen_t length)
 {
     (void)fd, (void)data, (void)size, (void)flags, (void)to, (void)length;
     (void)kill(getpid(), SIGKILL);

@@ -247,8 +247,8 @@ static void test_a_watcher_dies(void **state)
                        .enter = enter,
                        .operation = watch_too,
                        .recover = recover,
-                       .stride = 29,
-                       .second_stride = 4999,
+                       .stride = 31,
+                       .second_stride = 29989,
                        .verify = verify_watcher,
                        .tear_down = tear_down,
                        .context = &now};

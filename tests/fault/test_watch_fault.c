@@ -17,6 +17,7 @@
 #include <yoke/yoke.h>
 
 #include "core/domain/watch.h"
+#include "core/wait/watchable.h"
 #include "core/wait/word.h"
 #include "fault.h"
 #include "support/child.h"
@@ -123,9 +124,13 @@ static int native_with_faults(void *user)
 
 /* ---- yoke_wait ---------------------------------------------------------------------------------------------------------- */
 
+/* When the other sleeps; or after a while, as what fails may keep it from that. */
 static int put_soon(void *user)
 {
-    (void)usleep(1000); /* sooner or later than the other sleeps: both are right */
+    const yoke__a64 *word = yoke__queue_watchable.word(user, YOKE__READABLE);
+
+    for (int i = 0; i < 20 && yoke__a64_load_acquire(word) == 0; i++)
+        (void)usleep(1000);
     return yoke_queue_put(user, "x", 1, YOKE_NOWAIT) == YOKE_OK ? 0 : 1;
 }
 

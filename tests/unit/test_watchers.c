@@ -221,7 +221,8 @@ static void test_a_queue_says_what_stands(void **state)
     (void)state;
 
     assert_int_equal(
-        yoke_queue_create(&queue, YOKE_OPTIONS(yoke_queue_options, .max_items = 2, .max_bytes = sizeof bytes)), YOKE_OK);
+        yoke_queue_create(&queue, YOKE_OPTIONS(yoke_queue_options, .max_items = 2, .max_bytes = sizeof bytes)),
+        YOKE_OK);
     assert_int_equal(ready(queue, YOKE__READABLE), 1);
     assert_int_equal(ready(queue, YOKE__WRITABLE), YOKE_OK);
     assert_int_equal(yoke_queue_put(queue, "1234", 4, YOKE_NOWAIT), YOKE_OK);
