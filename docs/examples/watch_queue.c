@@ -50,7 +50,7 @@ static void on_end(yoke_watch *watch, int status, void *user)
 
 int main(int argc, char **argv)
 {
-    struct app  app = {NULL};
+    struct app  app = {0};
     yoke_watch *watch;
 
     yoke_main(argc, argv);

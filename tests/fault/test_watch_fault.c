@@ -56,7 +56,7 @@ static void stop_after_one(yoke_watch *watch, int status, void *user)
 static void on_limit(uv_timer_t *timer)
 {
     (void)timer;
-    CHILD_CHECK(!"the loop comes to an end");
+    child_failed(__FILE__, __LINE__, "the loop comes to an end");
 }
 
 /* A queue's and a child's watch: those that could be made are called, whatever fails on the way. */
