@@ -3,123 +3,9 @@
 #include "../backend.h"
 #include "../domain/participant.h"
 #include "../error.h"
-#include "../local.h"
 #include "watchers.h"
 
 #include <stdlib.h>
-
-/* Innermost: nothing is locked inside. */
-static yoke__mutex mutex = YOKE__MUTEX_INIT;
-static yoke__hub  *hubs;
-static yoke__hub  *forgotten; /* by forks; kept for those who look for lost memory */
-static yoke_watch *spare;     /* freed ones: their memory stays what it is, so that a stale pointer is told as such */
-
-/* ---- forks ------------------------------------------------------------------------------------------------------- */
-
-static void before_fork(void)
-{
-    yoke__mutex_lock(&mutex);
-}
-
-static void after_fork_in_parent(void)
-{
-    yoke__mutex_unlock(&mutex);
-}
-
-/* The bells and the loops are the parent's. Descriptors stay open: if the child runs its copy of a loop after all, it
- * still polls these numbers. */
-static void after_fork_in_child(void)
-{
-    yoke__mutex_reset(&mutex);
-    while (hubs) {
-        yoke__hub *hub = hubs;
-        hubs = hub->next;
-        hub->next = forgotten;
-        forgotten = hub;
-        hub->forgotten = true;
-        for (yoke_watch *watch = hub->first; watch; watch = watch->next)
-            if (!yoke__a32_load_relaxed(&watch->gone))
-                yoke__a32_and_acq_rel(&watch->handle->watched, YOKE__HAS_NATIVE);
-    }
-}
-
-/* ---- handles that are closed ------------------------------------------------------------------------------------- */
-
-static bool mark_gone(yoke__hub *hub, const yoke__handle *handle)
-{
-    bool found = false;
-
-    for (yoke_watch *watch = hub->first; watch; watch = watch->next) {
-        if (watch->handle == handle && !yoke__a32_load_relaxed(&watch->gone)) {
-            yoke__a32_store_release(&watch->gone, 1);
-            found = true;
-        }
-    }
-    return found;
-}
-
-/* Either the loop's thread sees that it is gone, or the closer sees the loop's thread in the handle: as with any user. */
-void yoke__hub_close(yoke__handle *handle)
-{
-    if (yoke__a32_load_relaxed(&handle->watched) & YOKE__HAS_NATIVE)
-        yoke__native_close(handle);
-    yoke__mutex_lock(&mutex);
-    for (yoke__hub *hub = hubs; hub; hub = hub->next)
-        if (mark_gone(hub, handle) && hub->seat->bell.domain)
-            (void)yoke__bell_ring(hub->domain, hub->seat->bell.thread);
-    yoke__a32_store_relaxed(&handle->watched, 0);
-    yoke__mutex_unlock(&mutex);
-    yoke__fence_seq_cst();
-}
-
-/* ---- watches ----------------------------------------------------------------------------------------------------- */
-
-static yoke_watch *watch_new(void)
-{
-    yoke__mutex_lock(&mutex);
-    yoke_watch *watch = spare;
-    if (watch)
-        spare = watch->next;
-    yoke__mutex_unlock(&mutex);
-    if (!watch && !(watch = malloc(sizeof *watch)))
-        return NULL;
-    *watch = (yoke_watch){.native = YOKE_NO_NATIVE};
-    return watch;
-}
-
-static void watch_free(yoke_watch *watch)
-{
-    watch->hub = NULL;
-    yoke__mutex_lock(&mutex);
-    watch->next = spare;
-    spare = watch;
-    yoke__mutex_unlock(&mutex);
-}
-
-static void link_watch(yoke__hub *hub, yoke_watch *watch)
-{
-    yoke_watch **end = &hub->first;
-
-    yoke__mutex_lock(&mutex);
-    while (*end)
-        end = &(*end)->next;
-    *end = watch;
-    yoke__a32_add_acq_rel(&watch->handle->watched, 1);
-    yoke__mutex_unlock(&mutex);
-}
-
-static void unlink_watch(yoke__hub *hub, yoke_watch *watch)
-{
-    yoke_watch **link = &hub->first;
-
-    yoke__mutex_lock(&mutex);
-    while (*link != watch)
-        link = &(*link)->next;
-    *link = watch->next;
-    if (!yoke__a32_load_relaxed(&watch->gone))
-        yoke__a32_sub_acq_rel(&watch->handle->watched, 1);
-    yoke__mutex_unlock(&mutex);
-}
 
 /* ---- leaving the loop ---------------------------------------------------------------------------------------------- */
 
@@ -131,7 +17,7 @@ static void tell_done(yoke__hub *hub)
         void (*closed)(void *user) = watch->closed;
         void *user = watch->user;
         hub->done = watch->next;
-        watch_free(watch);
+        yoke__watch_free(watch);
         if (closed)
             closed(user);
     }
@@ -191,13 +77,7 @@ static void watch_leave(yoke_watch *watch)
 
 static void hub_leave(yoke__hub *hub)
 {
-    yoke__hub **link = &hubs;
-
-    yoke__mutex_lock(&mutex);
-    while (*link != hub)
-        link = &(*link)->next;
-    *link = hub->next;
-    yoke__mutex_unlock(&mutex);
+    yoke__hubs_remove(hub);
     hub->leaving = true;
     yoke__backend()->loop->leave(hub->guest, hub_left);
 }
@@ -217,7 +97,7 @@ static void take_out_stopped(yoke__hub *hub)
         next = watch->next;
         if (!watch->stopped)
             continue;
-        unlink_watch(hub, watch);
+        yoke__watch_unlink(watch);
         if (watch->guest)
             watch_leave(watch);
         else
@@ -350,22 +230,15 @@ static int hub_new(yoke__hub **out, void *loop, yoke_domain *domain)
         return rc;
     }
     hub->guests = 1;
-    yoke__mutex_lock(&mutex);
-    hub->next = hubs;
-    hubs = hub;
-    yoke__mutex_unlock(&mutex);
+    yoke__hubs_add(hub);
     *out = hub;
     return YOKE_OK;
 }
 
-/* Hubs of a domain that was left stay what they are; one that is opened later may stand at the same address. */
 static int hub_of(yoke__hub **out, void *loop, yoke_domain *domain)
 {
-    yoke__mutex_lock(&mutex);
-    yoke__hub *hub = hubs;
-    while (hub && !(hub->loop == loop && hub->seat->bell.domain == domain))
-        hub = hub->next;
-    yoke__mutex_unlock(&mutex);
+    yoke__hub *hub = yoke__hubs_find(loop, domain);
+
     if (!hub)
         return hub_new(out, loop, domain);
     *out = hub;
@@ -394,7 +267,7 @@ static int watch_start(yoke_watch *watch, void *loop)
         hub_leave(watch->hub);
     if (rc < 0)
         return rc;
-    link_watch(watch->hub, watch);
+    yoke__watch_link(watch);
     ask(watch->hub, true); /* what stands already is told in the loop's next round */
     return YOKE_OK;
 }
@@ -402,8 +275,7 @@ static int watch_start(yoke_watch *watch, void *loop)
 int yoke__hub_watch(yoke_watch **out, yoke__handle *handle, const yoke__watchable *type, yoke__what what, void *loop,
                     yoke_watch_fn *fn, void *user)
 {
-    yoke__fork_hook_add_at(YOKE__FORK_WATCHES, before_fork, after_fork_in_parent, after_fork_in_child);
-    yoke_watch *watch = watch_new();
+    yoke_watch *watch = yoke__watch_new();
 
     if (!watch)
         return yoke__fail(YOKE_ENOMEM, "no memory for a watch");
@@ -414,7 +286,7 @@ int yoke__hub_watch(yoke_watch **out, yoke__handle *handle, const yoke__watchabl
     watch->user = user;
     int rc = watch_start(watch, loop);
     if (rc < 0) {
-        watch_free(watch);
+        yoke__watch_free(watch);
         return rc;
     }
     *out = watch;

@@ -5,7 +5,7 @@
  * next round.
  *
  * Everything of a hub is the loop's thread's, but for the list of its watches, which whoever closes a handle walks: it
- * is changed under the mutex of hub.c, and an unlinked watch is freed by the loop's thread later.
+ * is changed under the mutex of hub_list.c, and an unlinked watch is freed by the loop's thread later.
  */
 #ifndef YOKE_CORE_WAIT_HUB_H
 #define YOKE_CORE_WAIT_HUB_H
@@ -50,6 +50,19 @@ struct yoke_watch {
 /* Puts a watch on a loop. The handle has been checked. */
 int yoke__hub_watch(yoke_watch **out, yoke__handle *handle, const yoke__watchable *type, yoke__what what, void *loop,
                     yoke_watch_fn *fn, void *user);
+
+/* -- hub_list.c */
+
+/* Memory for a watch, or NULL; freed, it stays known as a watch that was stopped. */
+yoke_watch *yoke__watch_new(void);
+void        yoke__watch_free(yoke_watch *watch);
+/* Into the list of its hub, and out of it. */
+void yoke__watch_link(yoke_watch *watch);
+void yoke__watch_unlink(yoke_watch *watch);
+void yoke__hubs_add(yoke__hub *hub);
+void yoke__hubs_remove(yoke__hub *hub);
+/* The hub of that loop and domain, or NULL. */
+yoke__hub *yoke__hubs_find(const void *loop, const yoke_domain *domain);
 
 /* -- for handle.c: a handle is about to be closed; its closing is set, and a full fence came after that. */
 
