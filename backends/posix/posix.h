@@ -11,6 +11,7 @@ extern const yoke_process_ops yoke__posix_process;
 extern const yoke_code_ops    yoke__posix_code;
 extern const yoke_stream_ops  yoke__uv_streams;
 extern const yoke_system_ops  yoke__posix_system;
+extern const yoke_loop_ops    yoke__uv_guests;
 
 extern const yoke_backend yoke__posix_backend;
 

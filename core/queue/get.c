@@ -6,6 +6,7 @@
  */
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "../wait/hub.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -226,5 +227,8 @@ int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
     int rc = attempt_get(queue, get);
 
-    return rc == YOKE_ETIMEDOUT ? yoke__queue_wait_for_some(queue, attempt_get, get, timeout) : rc;
+    if (rc == YOKE_ETIMEDOUT)
+        rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
+    yoke__native_settle(queue->handle);
+    return rc;
 }

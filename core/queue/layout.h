@@ -133,7 +133,10 @@ typedef struct yoke__queue_state {
     yoke__a32 getters_sleep;
     yoke__a32 putters_sleep;
     yoke__a32 joiners_sleep;
-    uint32_t  reserved_sleep[13];
+    uint32_t  reserved_joiners;
+    yoke__a64 get_watchers; /* who wants to know that a get may succeed (wait/watchers.h) */
+    yoke__a64 put_watchers;
+    uint32_t  reserved_sleep[8];
     /* producers' line */
     yoke__a32 producers; /* owner word */
     yoke__a32 reserving; /* 1 while reserved_* are being changed: who finds it so counts anew */

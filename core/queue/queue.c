@@ -116,9 +116,7 @@ static void wake_sleepers(yoke__handle *handle)
 {
     yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id};
 
-    yoke__queue_wake_all(&queue, &queue.state->items);
-    yoke__queue_wake_all(&queue, &queue.state->space);
-    yoke__queue_wake_all(&queue, &queue.state->finished);
+    yoke__queue_wake_everybody(&queue);
 }
 
 /* Nobody could let go any more of what this handle holds. */
@@ -178,7 +176,7 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
         yoke__queue_unlock(&queue, &queue.state->consumers);
         collect_carried(&queue);
     }
-    wake_sleepers(queue.handle);
+    yoke__queue_wake_everybody(&queue);
     return (int64_t)discarded;
 }
 

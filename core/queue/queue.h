@@ -73,6 +73,12 @@ static inline bool yoke__queue_has(const yoke__queue *queue, uint32_t option)
     return (queue->state->options & option) != 0;
 }
 
+/* Where those are noted who want to know that a get (or a put) may succeed. */
+static inline yoke__a64 *yoke__queue_watchers(yoke__queue_state *state, bool put)
+{
+    return put ? &state->put_watchers : &state->get_watchers;
+}
+
 /* -- chain.c */
 
 /* Producers' lock held: the ring that takes the next record. */
@@ -294,11 +300,14 @@ void               yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yok
 static inline void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
 {
     yoke__fence_after_exchange();
-    if (yoke__a32_load_relaxed(flag))
+    if (yoke__a32_load_relaxed(flag) ||
+        yoke__a64_load_relaxed(yoke__queue_watchers(queue->state, flag == &queue->state->putters_sleep)))
         yoke__queue_wake_one(queue, flag, word);
 }
 /* Wakes all that sleep on a word. */
 void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word);
+/* Wakes and rings all that wait for anything in the queue: it is over, or somebody has left it. */
+void yoke__queue_wake_everybody(yoke__queue *queue);
 
 /* For who has tried once. Tries until attempt() answers something else than YOKE_ETIMEDOUT, the deadline passes, the handle is closed, or nobody
  * is left to wait for. In between spins a little while ready() says no, then sleeps on word under flag. */

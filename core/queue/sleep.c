@@ -6,13 +6,19 @@
  * Either the waker sees the flag, or the sleeper's attempt sees the change. As there may be more sleepers than the one
  * woken, whoever has slept sets the flag again before it goes on, and passes the wake-up on if something is left. If it
  * dies before that, the others look by themselves after a slice.
+ *
+ * Threads that sleep elsewhere (event loops, yoke_wait) have their bells rung on the same occasions.
  */
 #include "../domain/participant.h"
 #include "../error.h"
+#include "../wait/watchers.h"
 #include "queue.h"
 
 void yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
 {
+    yoke__watchers_ring(queue->domain, yoke__queue_watchers(queue->state, flag == &queue->state->putters_sleep));
+    if (yoke__a32_load_relaxed(flag) == 0)
+        return;
     yoke__a32_store_relaxed(flag, 0);
     yoke__a32_add_acq_rel(word, 1);
     yoke__fence_seq_cst();
@@ -34,6 +40,15 @@ static bool is_closing(const yoke__patience *p)
 static int fail_closed(void)
 {
     return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
+}
+
+void yoke__queue_wake_everybody(yoke__queue *queue)
+{
+    yoke__queue_wake_all(queue, &queue->state->items);
+    yoke__queue_wake_all(queue, &queue->state->space);
+    yoke__queue_wake_all(queue, &queue->state->finished);
+    yoke__watchers_ring(queue->domain, &queue->state->get_watchers);
+    yoke__watchers_ring(queue->domain, &queue->state->put_watchers);
 }
 
 /* Who has slept may have been woken in the place of others. */
