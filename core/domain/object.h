@@ -143,13 +143,13 @@ void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle)
 static inline void yoke__handle_enter(yoke__handle *handle)
 {
     yoke__a32_add_acq_rel(&handle->users, 1);
-    yoke__fence_seq_cst();
+    yoke__fence_after_exchange();
 }
 void               yoke__handle_left(yoke__handle *handle);
 static inline void yoke__handle_exit(yoke__handle *handle)
 {
     uint32_t before = yoke__a32_sub_acq_rel(&handle->users, 1);
-    yoke__fence_seq_cst();
+    yoke__fence_after_exchange();
     if (before == 1 && yoke__a32_load_relaxed(&handle->closing))
         yoke__handle_left(handle);
 }
