@@ -11,12 +11,12 @@
 
 #include <yoke/yoke.h>
 
+#include "core/queue/queue.h"
 #include "support/leak.h"
 #include "support/queues.h"
 
 static struct {
     yoke_queue *_Atomic queue; /* to wait in, or NULL */
-    _Atomic int         inside;
     _Atomic int         code;
     _Atomic bool        over;
 } getter;
@@ -31,14 +31,11 @@ static void *wait_in_queues(void *unused)
         if (!queue)
             continue;
         getter.queue = NULL;
-        getter.inside = 1;
         getter.code = yoke_queue_get_string(queue, text, sizeof text, YOKE_FOREVER);
-        getter.inside = 0;
     }
     return NULL;
 }
 
-/* Long enough to be past the first look, short enough to be spinning still, as well as longer. */
 static void busy(long nanoseconds)
 {
     struct timespec start;
@@ -61,11 +58,11 @@ static void test_a_getter_is_told_whether_it_spins_or_sleeps(void **state)
         yoke_queue *queue = new_queue(.max_items = 0);
         getter.code = 77;
         getter.queue = queue;
-        while (!getter.inside)
+        while (!yoke__a32_load_acquire(&queue->handle.users)) /* past its first look: it waits */
             continue;
-        busy(10000L + round * 500L);
+        busy(round * 500L); /* for some spinning still, for others asleep */
         yoke_queue_close(queue);
-        while (getter.inside)
+        while (getter.code == 77)
             continue;
         assert_int_equal(getter.code, YOKE_ECLOSED);
     }
