@@ -25,6 +25,12 @@ static inline int yoke__negative(int code)
 #define yoke__fail_process(...) yoke__negative(yoke__fail_process(__VA_ARGS__))
 #define yoke__fail_object(...)  yoke__negative(yoke__fail_object(__VA_ARGS__))
 
+/* The code of the failure noted last, for who was told of one by NULL or false. */
+static inline int yoke__noted(void)
+{
+    return yoke__negative(yoke_last_error()->code);
+}
+
 /* Forgets what was noted, in a new child. */
 void yoke__error_reset(void);
 
