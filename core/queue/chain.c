@@ -66,12 +66,14 @@ yoke__ring *yoke__chain_grow(yoke__queue *queue, yoke__ring *last)
     return ring;
 }
 
-/* Keeps a drained ring for the producers, or frees it. It is this process's already and out of the chain. */
-static void retire(yoke__queue *queue, yoke__ring *ring)
+/* Keeps a drained ring for the producers, or frees it. It is this process's already and out of the chain. One that is
+ * smaller than its successor would never be taken. */
+static void retire(yoke__queue *queue, yoke__ring *ring, uint64_t successor)
 {
     uint64_t none = 0;
 
-    if (!yoke__a64_cas_acq_rel(&queue->state->spare, &none, yoke__domain_offset(queue->domain, ring)))
+    if (ring->capacity < yoke__queue_ring(queue, successor)->capacity ||
+        !yoke__a64_cas_acq_rel(&queue->state->spare, &none, yoke__domain_offset(queue->domain, ring)))
         yoke__free(queue->domain, ring);
 }
 
@@ -89,7 +91,7 @@ yoke__ring *yoke__chain_first(yoke__queue *queue)
             return ring;
         yoke__alloc_take(queue->domain, ring);
         yoke__a64_store_release(&queue->state->head_ring, next);
-        retire(queue, ring);
+        retire(queue, ring, next);
     }
 }
 

@@ -1,6 +1,8 @@
 /* Messages that nobody will get. Each goes by a step that a consumer might do, so a death in the middle leaves a sound
  * queue. */
 #include "../domain/allocator.h"
+#include "../domain/directory.h"
+#include "../domain/participant.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -16,6 +18,7 @@ static void go(yoke__queue *queue, yoke__journal *steps, yoke__message_block *bl
         steps->block = yoke__domain_offset(queue->domain, block);
     }
     yoke__journal_do(queue, steps);
+    queue->dropped |= block && block->handles;
     yoke__free(queue->domain, block);
 }
 
@@ -57,4 +60,15 @@ uint64_t yoke__queue_discard(yoke__queue *queue)
     while (discard_redelivered(queue) || discard_record(queue))
         count++;
     return count;
+}
+
+void yoke__queue_collect_carried(yoke__queue *queue)
+{
+    if (!queue->dropped)
+        return;
+    queue->dropped = false;
+    yoke__registry_acquire(queue->domain);
+    yoke__directory_note_pending(queue->domain);
+    yoke__directory_tidy(queue->domain);
+    yoke__registry_release(queue->domain);
 }

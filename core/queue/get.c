@@ -209,6 +209,8 @@ int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *qu
     };
     int rc = yoke__queue_wait(&patience, timeout);
 
+    if (rc == YOKE_ESHUTDOWN)
+        yoke__queue_collect_carried(queue);
     if (rc == YOKE_ETIMEDOUT)
         return yoke__fail(YOKE_ETIMEDOUT, "the queue is still empty after %lld ms",
                           (long long)(timeout > 0 ? timeout : 0));

@@ -18,6 +18,7 @@ typedef struct yoke__queue {
     yoke__queue_state *state;
     yoke__handle      *handle; /* NULL in what is called for the domain: recovery, destruction */
     yoke__id           id;
+    bool dropped; /* out: messages that carried something were discarded, see yoke__queue_collect_carried() */
 } yoke__queue;
 
 extern const yoke__object_type yoke__queue_type;
@@ -180,8 +181,10 @@ void yoke__hold_return(yoke__queue *queue, yoke__message_block *block, bool rede
 
 /* -- discard.c */
 
-/* Consumers' lock held: discards all messages that are committed; returns how many. */
+/* Consumers' lock held: discards all messages that are committed; returns how many. Sets queue->dropped. */
 uint64_t yoke__queue_discard(yoke__queue *queue);
+/* No lock held: what discarded messages carried, if queue->dropped says so, goes unless it is wanted elsewhere. */
+void yoke__queue_collect_carried(yoke__queue *queue);
 
 /* -- redeliver.c: links() and sweep() of the type */
 

@@ -76,7 +76,7 @@ static bool settle(yoke__queue *queue, void *block, bool *again)
  * again here. What is neither was not committed yet, or discarded already. */
 bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id};
+    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
     bool        linked;
     bool        again = false;
 
@@ -95,8 +95,11 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
  * while its token still stands for it. */
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id};
+    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
 
+    /* It may have died after freeing a message and before it gave back what that carried. */
+    if (yoke__a32_load_acquire(&queue.state->carries))
+        yoke__directory_note_pending(domain);
     /* Valid without the dead owning the lock: who took it over is about to finish, and is waited for. */
     if ((yoke__a32_load_acquire(&queue.state->consumers) & YOKE__TOKEN_MASK) != dead &&
         !yoke__a32_load_acquire(&queue.state->journal.valid))
