@@ -113,8 +113,8 @@ static uint64_t redeliveries(yoke__queue *queue)
     if (yoke__a64_load_acquire(&queue->state->redeliver) == 0)
         return 0;
     yoke__queue_lock(queue, &queue->state->consumers);
-    for (uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver); at; count++)
-        at = yoke__a64_load_relaxed(&yoke__queue_block(queue, at)->next);
+    for (uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver); at && count < YOKE__LIST_LONGEST; count++)
+        at = yoke__queue_listed_next(queue, at);
     yoke__queue_unlock(queue, &queue->state->consumers);
     return count;
 }

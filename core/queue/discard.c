@@ -40,10 +40,10 @@ static bool discard_record(yoke__queue *queue)
     bool                 damaged = false;
     uint64_t             head;
     yoke__ring          *ring = yoke__chain_first(queue);
-    yoke__record        *record = yoke__ring_oldest(ring, &head, &damaged);
+    yoke__record        *record = ring ? yoke__ring_oldest(ring, &head, &damaged) : NULL;
     bool                 large = record && record->form == YOKE__FORM_BLOCK;
     yoke__message_block *block = large ? yoke__queue_block_at(queue, record->block) : NULL;
-    yoke__journal        steps = {.steps = YOKE__STEP_HEAD, .ring = yoke__domain_offset(queue->domain, ring)};
+    yoke__journal steps = {.steps = YOKE__STEP_HEAD, .ring = ring ? yoke__domain_offset(queue->domain, ring) : 0};
 
     if (!record || (large && !block))
         return false;

@@ -152,10 +152,10 @@ int yoke__queue_take(yoke__queue *queue, yoke__get *get)
     if (redelivered)
         return take_redelivered(queue, get, redelivered);
     ring = yoke__chain_first(queue);
-    record = yoke__ring_oldest(ring, &head, &damaged);
+    record = ring ? yoke__ring_oldest(ring, &head, &damaged) : NULL;
     if (record)
         return take_record(queue, get, ring, record, head);
-    if (damaged)
+    if (damaged || !ring)
         return yoke__queue_fail_damaged();
     return shut ? fail_shut(queue, shut) : YOKE_ETIMEDOUT;
 }

@@ -96,9 +96,10 @@ static uint64_t items_at_least(yoke__queue *queue, uint64_t tail, uint64_t enoug
 
 static bool over_items(yoke__queue *queue)
 {
-    uint64_t tail = yoke__position_sequence(yoke__a64_load_relaxed(&yoke__chain_last(queue)->tail));
-    uint64_t reserved = yoke__a64_load_relaxed(&queue->state->reserved_items);
-    uint64_t most = most_items(queue);
+    const yoke__ring *last = yoke__chain_last(queue);
+    uint64_t          tail = last ? yoke__position_sequence(yoke__a64_load_relaxed(&last->tail)) : 0;
+    uint64_t          reserved = yoke__a64_load_relaxed(&queue->state->reserved_items);
+    uint64_t          most = most_items(queue);
 
     return reserved >= most || items_at_least(queue, tail, most - 1 - reserved) + reserved >= most;
 }

@@ -28,13 +28,17 @@ static int append(yoke__queue *queue, const yoke__put *put)
     uint64_t      payload = put->block ? 0 : put->size;
     yoke__ring   *ring = yoke__chain_last(queue);
     uint64_t      tail;
-    yoke__record *record = yoke__ring_room(ring, payload, &tail);
+    yoke__record *record = ring ? yoke__ring_room(ring, payload, &tail) : NULL;
 
+    if (!ring)
+        return yoke__queue_fail_damaged();
     if (!record) {
         ring = yoke__chain_grow(queue, ring);
         if (!ring)
             return yoke__fail_in(YOKE_ENOMEM, "no memory for a larger queue");
         record = yoke__ring_room(ring, payload, &tail);
+        if (!record) /* a spare ring that lies about its room */
+            return yoke__queue_fail_damaged();
     }
     write_record(queue, record, put);
     yoke__queue_count_put(queue, yoke__position_sequence(tail), put->size);

@@ -32,9 +32,23 @@ int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role 
 void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side);
 void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side);
 
+/* An empty ring that is never written: what a word of a damaged queue points to. */
+extern yoke__ring yoke__ring_nowhere;
+
+/* The ring at an offset, or yoke__ring_nowhere if that and its capacity are none that lie in committed memory. */
 static inline yoke__ring *yoke__queue_ring(const yoke__queue *queue, uint64_t offset)
 {
-    return (yoke__ring *)yoke__domain_at(queue->domain, offset);
+    uint64_t    committed = yoke__a64_load_relaxed(&yoke__domain_header(queue->domain)->committed);
+    uint64_t    reserved = queue->domain->memory.reserved;
+    uint64_t    end = (committed < reserved ? committed : reserved) - sizeof(yoke__ring);
+    yoke__ring *ring;
+
+    if (offset == 0 || offset % 64 != 0 || offset > end)
+        return &yoke__ring_nowhere;
+    ring = (yoke__ring *)yoke__domain_at(queue->domain, offset);
+    if (ring->capacity < 16 || ring->capacity > end - offset || (ring->capacity & (ring->capacity - 1)) != 0)
+        return &yoke__ring_nowhere;
+    return ring;
 }
 static inline yoke__message_block *yoke__queue_block(const yoke__queue *queue, uint64_t offset)
 {
@@ -47,11 +61,20 @@ static inline bool yoke__queue_has(const yoke__queue *queue, uint32_t option)
 
 /* -- chain.c */
 
-/* Producers' lock held: the ring that takes the next record. */
+/* Walks over a chain whose links may lead in a circle: true while there is a next ring. */
+typedef struct yoke__chain_walk {
+    uint64_t at;
+    uint64_t seen; /* an earlier one: to come there again is a circle */
+    uint32_t steps;
+} yoke__chain_walk;
+bool yoke__chain_next(yoke__queue *queue, yoke__chain_walk *walk);
+
+/* Producers' lock held: the ring that takes the next record. NULL: the queue is damaged. */
 yoke__ring *yoke__chain_last(yoke__queue *queue);
 /* Producers' lock held: links a larger ring behind last. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_grow(yoke__queue *queue, yoke__ring *last);
-/* Consumers' lock held: the ring that holds the oldest record or will; drained ones before it are given back. */
+/* Consumers' lock held: the ring that holds the oldest record or will; drained ones before it are given back.
+ * NULL: the queue is damaged. */
 yoke__ring *yoke__chain_first(yoke__queue *queue);
 /* A ring for a queue, owned by this process's token. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t sequence);
@@ -192,6 +215,10 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
 /* Consumers' lock held: the block comes next, and says that somebody had it before. */
 void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool redelivered);
+/* Consumers' lock held: what follows in the list of redeliveries; 0: nothing. A list has no more than that many, or it
+ * is damaged: it leads in a circle. */
+uint64_t yoke__queue_listed_next(const yoke__queue *queue, uint64_t offset);
+#define YOKE__LIST_LONGEST (UINT32_C(1) << 24)
 
 /* -- orphan.c */
 

@@ -15,6 +15,15 @@ void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool
     yoke__a64_store_release(&queue->state->redeliver, yoke__domain_offset(queue->domain, block)); /* commit */
 }
 
+/* Only called where a list is walked, which is rare: what doesn't lie in memory ends it. */
+uint64_t yoke__queue_listed_next(const yoke__queue *queue, uint64_t offset)
+{
+    const yoke__message_block *block =
+        (const yoke__message_block *)yoke__domain_check(queue->domain, offset & ~UINT64_C(63), sizeof *block);
+
+    return block ? yoke__a64_load_relaxed(&block->next) : 0;
+}
+
 /* ---- is it linked? ----------------------------------------------------------------------------------------------- */
 
 static bool record_links(void *user, yoke__record *record)
@@ -24,11 +33,12 @@ static bool record_links(void *user, yoke__record *record)
 
 static bool rings_hold(yoke__queue *queue, uint64_t offset)
 {
-    uint64_t at = yoke__a64_load_relaxed(&queue->state->head_ring);
+    yoke__chain_walk walk = {.at = yoke__a64_load_relaxed(&queue->state->head_ring)};
 
-    for (; at; at = yoke__a64_load_relaxed(&yoke__queue_ring(queue, at)->next))
-        if (yoke__ring_walk(yoke__queue_ring(queue, at), record_links, &offset))
+    do
+        if (yoke__ring_walk(yoke__queue_ring(queue, walk.at), record_links, &offset))
             return true;
+    while (yoke__chain_next(queue, &walk));
     return false;
 }
 
@@ -36,9 +46,9 @@ static bool list_holds(yoke__queue *queue, uint64_t offset)
 {
     uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver);
 
-    while (at && at != offset)
-        at = yoke__a64_load_relaxed(&yoke__queue_block(queue, at)->next);
-    return at != 0;
+    for (uint32_t n = 0; at && at != offset && n < YOKE__LIST_LONGEST; n++)
+        at = yoke__queue_listed_next(queue, at);
+    return at != 0 && at == offset;
 }
 
 /* Both locks held. It goes: reservations and objects that it carried go with it. */
