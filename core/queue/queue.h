@@ -215,10 +215,8 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
 /* Consumers' lock held: the block comes next, and says that somebody had it before. */
 void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool redelivered);
-/* Consumers' lock held: what follows in the list of redeliveries; 0: nothing. A list has no more than that many, or it
- * is damaged: it leads in a circle. */
-uint64_t yoke__queue_listed_next(const yoke__queue *queue, uint64_t offset);
-#define YOKE__LIST_LONGEST (UINT32_C(1) << 24)
+/* Consumers' lock held: walks over the list of redeliveries as yoke__chain_next() does over rings. */
+bool yoke__queue_list_next(const yoke__queue *queue, yoke__chain_walk *walk);
 
 /* -- orphan.c */
 

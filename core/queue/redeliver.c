@@ -15,13 +15,16 @@ void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool
     yoke__a64_store_release(&queue->state->redeliver, yoke__domain_offset(queue->domain, block)); /* commit */
 }
 
-/* Only called where a list is walked, which is rare: what doesn't lie in memory ends it. */
-uint64_t yoke__queue_listed_next(const yoke__queue *queue, uint64_t offset)
+bool yoke__queue_list_next(const yoke__queue *queue, yoke__chain_walk *walk)
 {
-    const yoke__message_block *block =
-        (const yoke__message_block *)yoke__domain_check(queue->domain, offset & ~UINT64_C(63), sizeof *block);
+    const yoke__message_block *block;
 
-    return block ? yoke__a64_load_relaxed(&block->next) : 0;
+    if ((walk->steps & (walk->steps - 1)) == 0)
+        walk->seen = walk->at;
+    walk->steps++;
+    block = (const yoke__message_block *)yoke__domain_check(queue->domain, walk->at & ~UINT64_C(63), sizeof *block);
+    walk->at = block ? yoke__a64_load_relaxed(&block->next) : 0;
+    return walk->at != 0 && walk->at != walk->seen;
 }
 
 /* ---- is it linked? ----------------------------------------------------------------------------------------------- */
@@ -44,11 +47,12 @@ static bool rings_hold(yoke__queue *queue, uint64_t offset)
 
 static bool list_holds(yoke__queue *queue, uint64_t offset)
 {
-    uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver);
+    yoke__chain_walk walk = {.at = yoke__a64_load_relaxed(&queue->state->redeliver)};
+    bool             found = walk.at == offset;
 
-    for (uint32_t n = 0; at && at != offset && n < YOKE__LIST_LONGEST; n++)
-        at = yoke__queue_listed_next(queue, at);
-    return at != 0 && at == offset;
+    while (!found && yoke__queue_list_next(queue, &walk))
+        found = walk.at == offset;
+    return found;
 }
 
 /* Both locks held. It goes: reservations and objects that it carried go with it. */
