@@ -73,6 +73,11 @@ const char *queue_complain(const char *what, uint32_t number);
 /* Blocks in use; UINT64_MAX if the heap is out of order. */
 uint64_t queue_blocks(const yoke_domain *domain);
 
+/* Takes one message, and is done with it. */
+void queue_take_filler(queue_fixture *now);
+/* NULL, or what is wrong. The queue is closed by then. */
+const char *queue_verify(void *context);
+
 /* Fresh state and back; set_up opens a domain of its own. */
 void queue_set_up(void *context);
 void queue_tear_down(void *context);
