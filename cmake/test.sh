@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname -- "$0")/common.sh"
 
-all_steps="packages format gcc package clang tidy sanitize fuzz valgrind docs mingw"
+all_steps="packages format gcc package clang tidy sanitize fuzz valgrind docs mingw models"
 [ $# = 0 ] && set -- $all_steps
 passed=0
 summary=
@@ -138,6 +138,12 @@ do_docs() {
 do_mingw() {
     step "mingw: core compiles for Windows"
     sh cmake/mingw.sh build/mingw
+}
+
+do_models() {
+    step "models: Spin, with planted faults"
+    mkdir -p build/models
+    sh cmake/models.sh build/models
 }
 
 for name in "$@"; do

@@ -256,6 +256,7 @@ static void recover_dead(yoke_domain *domain, const yoke__token *dead, uint32_t 
         yoke__alloc_recover(domain, dead[i], yoke__directory_links);
         free_slot(domain, yoke__participant_of(domain, dead[i]), yoke__token_generation(dead[i]));
     }
+    yoke__directory_tidy(domain); /* what was in blocks of theirs */
     recount_participants(domain);
 }
 

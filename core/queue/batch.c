@@ -1,7 +1,6 @@
 /* Many messages at a time: one lock and one wake-up for all of them. */
 #include "../domain/allocator.h"
 #include "../error.h"
-#include "../wait/hub.h"
 #include "queue.h"
 
 #include <string.h>
@@ -156,7 +155,7 @@ int yoke_queue_get_many(yoke_queue *handle, void *buffer, size_t capacity, size_
     rc = attempt_get(&queue, &batch);
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(&queue, attempt_get, &batch, timeout);
-    yoke__native_settle(queue.handle);
+    rc = yoke__queue_end_get(&queue, rc);
     if (rc == YOKE_EMSGSIZE)
         sizes[0] = (size_t)batch.get.size;
     *count = batch.count;

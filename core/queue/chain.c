@@ -16,16 +16,31 @@ yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t
     return ring;
 }
 
-yoke__ring *yoke__chain_follow(yoke__queue *queue, yoke__ring *ring)
-{
-    uint64_t next = yoke__a64_load_relaxed(&ring->next);
+yoke__ring yoke__ring_nowhere;
 
-    while (next) { /* who linked it died before it moved tail_ring */
-        yoke__a64_store_release(&queue->state->tail_ring, next);
-        ring = yoke__queue_ring(queue, next);
-        next = yoke__a64_load_relaxed(&ring->next);
-    }
-    return ring;
+/* The earlier one is moved up at every power of two, so a circle is left after twice its length. */
+bool yoke__chain_next(yoke__queue *queue, yoke__chain_walk *walk)
+{
+    if ((walk->steps & (walk->steps - 1)) == 0)
+        walk->seen = walk->at;
+    walk->steps++;
+    walk->at = yoke__a64_load_acquire(&yoke__queue_ring(queue, walk->at)->next);
+    return walk->at != 0 && walk->at != walk->seen;
+}
+
+/* Who linked a ring died before it moved tail_ring. */
+yoke__ring *yoke__chain_follow(yoke__queue *queue, uint64_t offset)
+{
+    yoke__chain_walk walk = {.at = offset};
+
+    if (yoke__queue_ring(queue, offset) == &yoke__ring_nowhere)
+        return NULL;
+    while (yoke__chain_next(queue, &walk))
+        offset = walk.at;
+    if (walk.at != 0)
+        return NULL;
+    yoke__a64_store_release(&queue->state->tail_ring, offset);
+    return yoke__queue_ring(queue, offset);
 }
 
 /* Takes the spare ring if it is at least that large: ours first, then out of the queue's word. */
@@ -64,12 +79,14 @@ yoke__ring *yoke__chain_grow(yoke__queue *queue, yoke__ring *last)
     return ring;
 }
 
-/* Keeps a drained ring for the producers, or frees it. It is this process's already and out of the chain. */
-static void retire(yoke__queue *queue, yoke__ring *ring)
+/* Keeps a drained ring for the producers, or frees it. It is this process's already and out of the chain. One that is
+ * smaller than its successor would never be taken. */
+static void retire(yoke__queue *queue, yoke__ring *ring, uint64_t successor)
 {
     uint64_t none = 0;
 
-    if (!yoke__a64_cas_acq_rel(&queue->state->spare, &none, yoke__domain_offset(queue->domain, ring)))
+    if (ring->capacity < yoke__queue_ring(queue, successor)->capacity ||
+        !yoke__a64_cas_acq_rel(&queue->state->spare, &none, yoke__domain_offset(queue->domain, ring)))
         yoke__free(queue->domain, ring);
 }
 
@@ -87,24 +104,27 @@ yoke__ring *yoke__chain_advance(yoke__queue *queue)
         uint64_t    head = yoke__a64_load_relaxed(&ring->head);
         uint64_t    next;
 
+        if (ring == &yoke__ring_nowhere)
+            return NULL;
         if (head != ring->tail_seen)
             return ring;
         next = yoke__a64_load_acquire(&ring->next);
         if (next == 0 || head != yoke__a64_load_acquire(&ring->tail) || is_tail(queue, ring))
             return ring;
+        if (yoke__queue_ring(queue, next) == &yoke__ring_nowhere || yoke__queue_ring(queue, next) == ring)
+            return NULL;
         yoke__alloc_take(queue->domain, ring);
         yoke__a64_store_release(&queue->state->head_ring, next);
-        retire(queue, ring);
+        retire(queue, ring, next);
     }
 }
 
 bool yoke__chain_links(yoke__queue *queue, uint64_t offset)
 {
-    uint64_t at = yoke__a64_load_relaxed(&queue->state->head_ring);
+    yoke__chain_walk walk = {.at = yoke__a64_load_relaxed(&queue->state->head_ring)};
+    bool             found = offset == yoke__a64_load_relaxed(&queue->state->spare) || offset == walk.at;
 
-    if (offset == yoke__a64_load_relaxed(&queue->state->spare))
-        return true;
-    while (at && at != offset)
-        at = yoke__a64_load_relaxed(&yoke__queue_ring(queue, at)->next);
-    return at == offset && at != 0;
+    while (!found && yoke__chain_next(queue, &walk))
+        found = offset == walk.at;
+    return found;
 }

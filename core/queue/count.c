@@ -86,13 +86,17 @@ uint64_t yoke__queue_unfinished(yoke__queue *queue)
 
 static uint64_t redeliveries(yoke__queue *queue)
 {
-    uint64_t count = 0;
+    yoke__chain_walk walk = {.at = yoke__a64_load_acquire(&queue->state->redeliver)};
+    uint64_t         count = 0;
 
-    if (yoke__a64_load_acquire(&queue->state->redeliver) == 0)
+    if (walk.at == 0)
         return 0;
     yoke__queue_lock(queue, &queue->state->consumers);
-    for (uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver); at; count++)
-        at = yoke__a64_load_relaxed(&yoke__queue_block(queue, at)->next);
+    walk.at = yoke__a64_load_relaxed(&queue->state->redeliver);
+    if (walk.at)
+        count = 1;
+    while (walk.at && yoke__queue_list_next(queue, &walk))
+        count++;
     yoke__queue_unlock(queue, &queue->state->consumers);
     return count;
 }

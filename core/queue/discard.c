@@ -1,6 +1,8 @@
 /* Messages that nobody will get. Each goes by a step that a consumer might do, so a death in the middle leaves a sound
  * queue. */
 #include "../domain/allocator.h"
+#include "../domain/directory.h"
+#include "../domain/participant.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -16,6 +18,7 @@ static void go(yoke__queue *queue, yoke__journal *steps, yoke__message_block *bl
         steps->block = yoke__domain_offset(queue->domain, block);
     }
     yoke__journal_do(queue, steps);
+    queue->dropped |= block && block->handles;
     yoke__free(queue->domain, block);
 }
 
@@ -37,10 +40,10 @@ static bool discard_record(yoke__queue *queue)
     bool                 damaged = false;
     uint64_t             head;
     yoke__ring          *ring = yoke__chain_first(queue);
-    yoke__record        *record = yoke__ring_oldest(ring, &head, &damaged);
+    yoke__record        *record = ring ? yoke__ring_oldest(ring, &head, &damaged) : NULL;
     bool                 large = record && record->form == YOKE__FORM_BLOCK;
     yoke__message_block *block = large ? yoke__queue_block_at(queue, record->block) : NULL;
-    yoke__journal        steps = {.steps = YOKE__STEP_HEAD, .ring = yoke__domain_offset(queue->domain, ring)};
+    yoke__journal steps = {.steps = YOKE__STEP_HEAD, .ring = ring ? yoke__domain_offset(queue->domain, ring) : 0};
 
     if (!record || (large && !block))
         return false;
@@ -57,4 +60,15 @@ uint64_t yoke__queue_discard(yoke__queue *queue)
     while (discard_redelivered(queue) || discard_record(queue))
         count++;
     return count;
+}
+
+void yoke__queue_collect_carried(yoke__queue *queue)
+{
+    if (!queue->dropped)
+        return;
+    queue->dropped = false;
+    yoke__registry_acquire(queue->domain);
+    yoke__directory_note_pending(queue->domain);
+    yoke__directory_tidy(queue->domain);
+    yoke__registry_release(queue->domain);
 }

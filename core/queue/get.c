@@ -152,10 +152,10 @@ static inline int take(yoke__queue *queue, yoke__get *get)
     if (redelivered)
         return take_redelivered(queue, get, redelivered);
     ring = yoke__chain_first(queue);
-    record = yoke__ring_oldest(ring, &head, &damaged);
+    record = ring ? yoke__ring_oldest(ring, &head, &damaged) : NULL;
     if (record)
         return take_record(queue, get, ring, record, head);
-    if (damaged)
+    if (damaged || !ring)
         return yoke__queue_fail_damaged();
     return shut ? fail_shut(queue, shut) : YOKE_ETIMEDOUT;
 }
@@ -223,12 +223,19 @@ int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *qu
     return rc;
 }
 
+int yoke__queue_end_get(yoke__queue *queue, int rc)
+{
+    if (rc == YOKE_ESHUTDOWN)
+        yoke__queue_collect_carried(queue);
+    yoke__native_settle(queue->handle);
+    return rc;
+}
+
 int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
     int rc = attempt_get(queue, get);
 
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
-    yoke__native_settle(queue->handle);
-    return rc;
+    return yoke__queue_end_get(queue, rc);
 }

@@ -31,9 +31,10 @@ static uint64_t unit_of(const yoke__queue *queue, const yoke__message_block *blo
     return yoke__domain_offset(queue->domain, block) / UNIT;
 }
 
-static yoke__message_block *at_unit(const yoke__queue *queue, uint64_t unit)
+/* A neighbour, or NULL: there is none, or the list is damaged. */
+static yoke__message_block *at_unit(yoke__queue *queue, uint64_t unit)
 {
-    return yoke__queue_block(queue, unit * UNIT);
+    return unit ? yoke__queue_block_at(queue, unit * UNIT) : NULL;
 }
 
 uint64_t yoke__hold_ticket(yoke__queue *queue)
@@ -43,14 +44,15 @@ uint64_t yoke__hold_ticket(yoke__queue *queue)
 
 void yoke__hold_add(yoke__queue *queue, yoke__message_block *block)
 {
-    held_list list = list_of(queue);
-    uint64_t  unit = unit_of(queue, block);
+    held_list            list = list_of(queue);
+    uint64_t             unit = unit_of(queue, block);
+    yoke__message_block *newest = at_unit(queue, *list.newest);
 
     block->handle = queue->handle->reference;
     block->newer = 0;
     block->older = (uint32_t)*list.newest;
-    if (*list.newest)
-        at_unit(queue, *list.newest)->newer = (uint32_t)unit;
+    if (newest)
+        newest->newer = (uint32_t)unit;
     else
         *list.oldest = unit;
     *list.newest = unit;
@@ -58,14 +60,16 @@ void yoke__hold_add(yoke__queue *queue, yoke__message_block *block)
 
 static void unlist(yoke__queue *queue, yoke__message_block *block)
 {
-    held_list list = list_of(queue);
+    held_list            list = list_of(queue);
+    yoke__message_block *older = at_unit(queue, block->older);
+    yoke__message_block *newer = at_unit(queue, block->newer);
 
-    if (block->older)
-        at_unit(queue, block->older)->newer = block->newer;
+    if (older)
+        older->newer = block->newer;
     else
         *list.oldest = block->newer;
-    if (block->newer)
-        at_unit(queue, block->newer)->older = block->older;
+    if (newer)
+        newer->older = block->older;
     else
         *list.newest = block->older;
     yoke__a64_store_relaxed(&block->ticket, 0);
@@ -85,9 +89,14 @@ yoke__message_block *yoke__hold_find(yoke__queue *queue, uint64_t offset, uint64
 
 yoke__message_block *yoke__hold_oldest(yoke__queue *queue)
 {
-    uint64_t unit = *list_of(queue).oldest;
+    held_list            list = list_of(queue);
+    yoke__message_block *block = at_unit(queue, *list.oldest);
 
-    return unit ? at_unit(queue, unit) : NULL;
+    if (block && yoke__a64_load_relaxed(&block->ticket) != 0 &&
+        yoke__alloc_holder(queue->domain, block) == yoke__domain_token(queue->domain))
+        return block;
+    *list.oldest = *list.newest = 0; /* none, or damaged: what is lost to it comes back when this process ends */
+    return NULL;
 }
 
 void yoke__hold_end(yoke__queue *queue, yoke__message_block *block)

@@ -9,13 +9,18 @@
 /* Release stores, all of them: none may be seen, or survive a kill, without `valid` before it. */
 static void apply(yoke__queue *queue, const yoke__journal *journal)
 {
-    if (journal->steps & YOKE__STEP_HEAD)
-        yoke__a64_store_release(&yoke__queue_ring(queue, journal->ring)->head, journal->head);
+    yoke__ring *ring = journal->steps & YOKE__STEP_HEAD ? yoke__queue_ring(queue, journal->ring) : &yoke__ring_nowhere;
+    void       *block;
+
+    if (ring != &yoke__ring_nowhere)
+        yoke__a64_store_release(&ring->head, journal->head);
     if (journal->steps & YOKE__STEP_LIST)
         yoke__a64_store_release(&queue->state->redeliver, journal->list);
-    if (journal->steps & (YOKE__STEP_HOLD | YOKE__STEP_LET_GO))
-        yoke__alloc_assign(queue->domain, yoke__queue_block(queue, journal->block), journal->token,
-                           (journal->steps & YOKE__STEP_HOLD) != 0);
+    block = journal->steps & (YOKE__STEP_HOLD | YOKE__STEP_LET_GO)
+                ? yoke__domain_check(queue->domain, journal->block, sizeof(yoke__message_block))
+                : NULL;
+    if (block)
+        yoke__alloc_assign(queue->domain, block, journal->token, (journal->steps & YOKE__STEP_HOLD) != 0);
     if (journal->steps & YOKE__STEP_DONE)
         yoke__a64_store_release(&queue->state->done, journal->done);
 }

@@ -16,7 +16,7 @@ int yoke__queue_orphaned(yoke__queue *queue, yoke_queue_role needed)
 /* Registry lock held. */
 void yoke__queue_unreferenced(yoke_domain *domain, yoke__id id, void *object)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id};
+    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
 
     if (!yoke__queue_has(&queue, YOKE__QUEUE_REPORT_ORPHANED))
         return;

@@ -27,9 +27,11 @@ static inline int append(yoke__queue *queue, yoke__put *put)
 {
     uint64_t      payload = put->block ? 0 : put->size;
     yoke__ring   *ring = yoke__chain_last(queue);
-    uint64_t      tail = yoke__position_sequence(yoke__a64_load_relaxed(&ring->tail));
+    uint64_t      tail = ring ? yoke__position_sequence(yoke__a64_load_relaxed(&ring->tail)) : 0;
     yoke__record *record;
 
+    if (!ring)
+        return yoke__queue_fail_damaged();
     if (yoke__a32_load_relaxed(&queue->state->shut))
         return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
     if (yoke__queue_over_limit(queue, tail, put->size, &put->limit))
@@ -40,6 +42,8 @@ static inline int append(yoke__queue *queue, yoke__put *put)
         if (!ring)
             return yoke__fail_in(YOKE_ENOMEM, "no memory for a larger queue");
         record = yoke__ring_room(ring, payload, &tail);
+        if (!record) /* a spare ring that lies about its room */
+            return yoke__queue_fail_damaged();
     }
     write_record(queue, record, put);
     yoke__queue_count_put(queue, yoke__position_sequence(tail), put->size);

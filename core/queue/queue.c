@@ -2,8 +2,6 @@
 #include "queue.h"
 
 #include "../domain/allocator.h"
-#include "../domain/directory.h"
-#include "../domain/participant.h"
 #include "../error.h"
 #include "../sync/owner_word.h"
 
@@ -40,7 +38,7 @@ static uint32_t options_of(const yoke_queue_options *options)
 static int init_state(yoke_domain *domain, yoke__id id, void *object, const void *argument)
 {
     const yoke_queue_options *options = (const yoke_queue_options *)argument;
-    yoke__queue               queue = {domain, (yoke__queue_state *)object, NULL, id};
+    yoke__queue               queue = {domain, (yoke__queue_state *)object, NULL, id, false};
     yoke__ring               *ring = yoke__chain_ring_new(&queue, YOKE__RING_FIRST, 0);
 
     if (!ring)
@@ -114,7 +112,7 @@ int yoke_queue_open(yoke_queue **out, yoke_domain *domain, const char *name)
 
 static void wake_sleepers(yoke__handle *handle)
 {
-    yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id};
+    yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id, false};
 
     yoke__queue_wake_everybody(&queue);
 }
@@ -146,17 +144,6 @@ void yoke_queue_close(yoke_queue *handle)
     yoke__handle_close(&handle->handle, wake_sleepers);
 }
 
-/* What the discarded messages carried may be unreachable now. */
-static void collect_carried(yoke__queue *queue)
-{
-    if (!yoke__a32_load_acquire(&queue->state->carries))
-        return;
-    yoke__registry_acquire(queue->domain);
-    yoke__directory_note_pending(queue->domain);
-    yoke__directory_tidy(queue->domain);
-    yoke__registry_release(queue->domain);
-}
-
 int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
 {
     yoke__queue queue;
@@ -174,7 +161,7 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
         yoke__queue_lock(&queue, &queue.state->consumers);
         discarded = yoke__queue_discard(&queue);
         yoke__queue_unlock(&queue, &queue.state->consumers);
-        collect_carried(&queue);
+        yoke__queue_collect_carried(&queue);
     }
     yoke__queue_wake_everybody(&queue);
     return (int64_t)discarded;
@@ -195,7 +182,7 @@ static void free_ring(yoke__queue *queue, yoke__a64 *word)
  * for the next to destroy. */
 static void destroy(yoke_domain *domain, yoke__id id, void *object)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id};
+    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
 
     if (yoke__a64_load_relaxed(&queue.state->head_ring)) {
         yoke__journal_redo(&queue); /* nobody is left to have the lock */

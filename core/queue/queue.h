@@ -3,6 +3,7 @@
 #define YOKE_CORE_QUEUE_QUEUE_H
 
 #include "../domain/object.h"
+#include "../error.h"
 #include "../wait/word.h"
 #include "layout.h"
 
@@ -18,6 +19,7 @@ typedef struct yoke__queue {
     yoke__queue_state *state;
     yoke__handle      *handle; /* NULL in what is called for the domain: recovery, destruction */
     yoke__id           id;
+    bool dropped; /* out: messages that carried something were discarded, see yoke__queue_collect_carried() */
 } yoke__queue;
 
 extern const yoke__object_type yoke__queue_type;
@@ -33,6 +35,7 @@ static inline bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
     out->state = (yoke__queue_state *)checked->object;
     out->handle = checked;
     out->id = checked->id;
+    out->dropped = false;
     return true;
 }
 /* The same for what needs a role that the handle may have given up: YOKE_EACCES, or what was noted. */
@@ -40,8 +43,9 @@ int               yoke__queue_refuse(const yoke__queue *queue, yoke_queue_role r
 static inline int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role role)
 {
     out->handle = NULL;
-    return yoke__queue_of(out, handle) && !(out->handle->lacks & (uint32_t)role) ? YOKE_OK
-                                                                                 : yoke__queue_refuse(out, role);
+    return yoke__queue_of(out, handle) && !(out->handle->lacks & (uint32_t)role)
+               ? YOKE_OK
+               : yoke__negative(yoke__queue_refuse(out, role));
 }
 
 /* The producers' or the consumers' lock; what a dead owner left is put right by who takes it. */
@@ -60,9 +64,23 @@ static inline void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side)
         yoke__queue_wake_waiter(queue, side);
 }
 
+/* An empty ring that is never written: what a word of a damaged queue points to. */
+extern yoke__ring yoke__ring_nowhere;
+
+/* The ring at an offset, or yoke__ring_nowhere if that and its capacity are none that lie in committed memory. */
 static inline yoke__ring *yoke__queue_ring(const yoke__queue *queue, uint64_t offset)
 {
-    return (yoke__ring *)yoke__domain_at(queue->domain, offset);
+    uint64_t    committed = yoke__a64_load_relaxed(&yoke__domain_header(queue->domain)->committed);
+    uint64_t    reserved = queue->domain->memory.reserved;
+    uint64_t    end = (committed < reserved ? committed : reserved) - sizeof(yoke__ring);
+    yoke__ring *ring;
+
+    if (offset == 0 || offset % 64 != 0 || offset > end)
+        return &yoke__ring_nowhere;
+    ring = (yoke__ring *)yoke__domain_at(queue->domain, offset);
+    if (ring->capacity < 16 || ring->capacity > end - offset || (ring->capacity & (ring->capacity - 1)) != 0)
+        return &yoke__ring_nowhere;
+    return ring;
 }
 static inline yoke__message_block *yoke__queue_block(const yoke__queue *queue, uint64_t offset)
 {
@@ -81,17 +99,28 @@ static inline yoke__a64 *yoke__queue_watchers(yoke__queue_state *state, bool put
 
 /* -- chain.c */
 
-/* Producers' lock held: the ring that takes the next record. */
-yoke__ring               *yoke__chain_follow(yoke__queue *queue, yoke__ring *ring);
+/* Walks over a chain whose links may lead in a circle: true while there is a next ring. */
+typedef struct yoke__chain_walk {
+    uint64_t at;
+    uint64_t seen; /* an earlier one: to come there again is a circle */
+    uint32_t steps;
+} yoke__chain_walk;
+bool yoke__chain_next(yoke__queue *queue, yoke__chain_walk *walk);
+
+/* Producers' lock held: the ring that takes the next record. NULL: the queue is damaged. */
+yoke__ring               *yoke__chain_follow(yoke__queue *queue, uint64_t offset);
 static inline yoke__ring *yoke__chain_last(yoke__queue *queue)
 {
-    yoke__ring *ring = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->tail_ring));
+    uint64_t    offset = yoke__a64_load_relaxed(&queue->state->tail_ring);
+    yoke__ring *ring = yoke__queue_ring(queue, offset);
 
-    return yoke__a64_load_relaxed(&ring->next) ? yoke__chain_follow(queue, ring) : ring;
+    return ring == &yoke__ring_nowhere || yoke__a64_load_relaxed(&ring->next) ? yoke__chain_follow(queue, offset)
+                                                                              : ring;
 }
 /* Producers' lock held: links a larger ring behind last. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_grow(yoke__queue *queue, yoke__ring *last);
-/* Consumers' lock held: the ring that holds the oldest record or will; drained ones before it are given back. */
+/* Consumers' lock held: the ring that holds the oldest record or will; drained ones before it are given back.
+ * NULL: the queue is damaged. */
 yoke__ring               *yoke__chain_advance(yoke__queue *queue);
 static inline yoke__ring *yoke__chain_first(yoke__queue *queue)
 {
@@ -115,7 +144,9 @@ uint64_t yoke__queue_unfinished(yoke__queue *queue);
 /* Producers' lock held: message number of the tail. */
 static inline uint64_t yoke__queue_tail(yoke__queue *queue)
 {
-    return yoke__position_sequence(yoke__a64_load_relaxed(&yoke__chain_last(queue)->tail));
+    const yoke__ring *last = yoke__chain_last(queue);
+
+    return last ? yoke__position_sequence(yoke__a64_load_relaxed(&last->tail)) : 0;
 }
 /* Messages ever put, and bytes of those between head and tail. */
 uint64_t yoke__queue_puts(const yoke__queue *queue);
@@ -229,6 +260,8 @@ void yoke__queue_finish(yoke__queue *queue, yoke__get *get);
 /* Waits for messages as yoke__queue_wait() does. */
 int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,
                               int64_t timeout);
+/* After every kind of get, with its code, which it returns: what else there is to do then. */
+int yoke__queue_end_get(yoke__queue *queue, int rc);
 /* Take and finish, waiting. */
 int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout);
 /* Consumers' lock held. The block at an offset that stands in a record or a list, or NULL if that can't be one. */
@@ -264,8 +297,10 @@ void yoke__hold_return(yoke__queue *queue, yoke__message_block *block, bool rede
 
 /* -- discard.c */
 
-/* Consumers' lock held: discards all messages that are committed; returns how many. */
+/* Consumers' lock held: discards all messages that are committed; returns how many. Sets queue->dropped. */
 uint64_t yoke__queue_discard(yoke__queue *queue);
+/* No lock held: what discarded messages carried, if queue->dropped says so, goes unless it is wanted elsewhere. */
+void yoke__queue_collect_carried(yoke__queue *queue);
 
 /* -- redeliver.c: links() and sweep() of the type */
 
@@ -273,6 +308,8 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
 /* Consumers' lock held: the block comes next, and says that somebody had it before. */
 void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool redelivered);
+/* Consumers' lock held: walks over the list of redeliveries as yoke__chain_next() does over rings. */
+bool yoke__queue_list_next(const yoke__queue *queue, yoke__chain_walk *walk);
 
 /* -- orphan.c */
 

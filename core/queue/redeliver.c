@@ -15,6 +15,18 @@ void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool
     yoke__a64_store_release(&queue->state->redeliver, yoke__domain_offset(queue->domain, block)); /* commit */
 }
 
+bool yoke__queue_list_next(const yoke__queue *queue, yoke__chain_walk *walk)
+{
+    const yoke__message_block *block;
+
+    if ((walk->steps & (walk->steps - 1)) == 0)
+        walk->seen = walk->at;
+    walk->steps++;
+    block = (const yoke__message_block *)yoke__domain_check(queue->domain, walk->at & ~UINT64_C(63), sizeof *block);
+    walk->at = block ? yoke__a64_load_relaxed(&block->next) : 0;
+    return walk->at != 0 && walk->at != walk->seen;
+}
+
 /* ---- is it linked? ----------------------------------------------------------------------------------------------- */
 
 static bool record_links(void *user, yoke__record *record)
@@ -24,21 +36,23 @@ static bool record_links(void *user, yoke__record *record)
 
 static bool rings_hold(yoke__queue *queue, uint64_t offset)
 {
-    uint64_t at = yoke__a64_load_relaxed(&queue->state->head_ring);
+    yoke__chain_walk walk = {.at = yoke__a64_load_relaxed(&queue->state->head_ring)};
 
-    for (; at; at = yoke__a64_load_relaxed(&yoke__queue_ring(queue, at)->next))
-        if (yoke__ring_walk(yoke__queue_ring(queue, at), record_links, &offset))
+    do
+        if (yoke__ring_walk(yoke__queue_ring(queue, walk.at), record_links, &offset))
             return true;
+    while (yoke__chain_next(queue, &walk));
     return false;
 }
 
 static bool list_holds(yoke__queue *queue, uint64_t offset)
 {
-    uint64_t at = yoke__a64_load_relaxed(&queue->state->redeliver);
+    yoke__chain_walk walk = {.at = yoke__a64_load_relaxed(&queue->state->redeliver)};
+    bool             found = walk.at == offset;
 
-    while (at && at != offset)
-        at = yoke__a64_load_relaxed(&yoke__queue_block(queue, at)->next);
-    return at != 0;
+    while (!found && yoke__queue_list_next(queue, &walk))
+        found = walk.at == offset;
+    return found;
 }
 
 /* Both locks held. It goes: reservations and objects that it carried go with it. */
@@ -76,7 +90,7 @@ static bool settle(yoke__queue *queue, void *block, bool *again)
  * again here. What is neither was not committed yet, or discarded already. */
 bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id};
+    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
     bool        linked;
     bool        again = false;
 
@@ -95,8 +109,11 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
  * while its token still stands for it. */
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id};
+    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
 
+    /* It may have died after freeing a message and before it gave back what that carried. */
+    if (yoke__a32_load_acquire(&queue.state->carries))
+        yoke__directory_note_pending(domain);
     /* Valid without the dead owning the lock: who took it over is about to finish, and is waited for. */
     if ((yoke__a32_load_acquire(&queue.state->consumers) & YOKE__TOKEN_MASK) != dead &&
         !yoke__a32_load_acquire(&queue.state->journal.valid))

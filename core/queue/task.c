@@ -78,6 +78,7 @@ static void discard_late(yoke__queue *queue)
     yoke__queue_lock(queue, &queue->state->consumers);
     (void)yoke__queue_discard(queue);
     yoke__queue_unlock(queue, &queue->state->consumers);
+    yoke__queue_collect_carried(queue);
 }
 
 static int attempt_join(yoke__queue *queue, void *user)

@@ -31,6 +31,7 @@ typedef struct crash_case {
     void    *context;
     unsigned stride;        /* only every so many instructions, unless all are asked for; 0 is 1 */
     unsigned second_stride; /* 0 is 1 */
+    unsigned part;          /* the case gets this part of the time: 4 is a quarter; 0 is 1 */
     bool     expect_fault;  /* a planted fault: stop at the first that is found, and don't print it as a failure */
 } crash_case;
 
@@ -44,6 +45,14 @@ typedef struct crash_result {
 
 /* Prints the counts. False if nothing could be killed: no ptrace here, or the victim itself failed (first tells). */
 bool crash_run(const crash_case *test, crash_result *out);
+
+/* The same with copies of core's sources that can be killed before each shared store (points.h): all of them, and with
+ * `recover` every second_stride-th of its stores, beginning elsewhere each time. Only in programs built for that. */
+bool crash_run_points(const crash_case *test, crash_result *out);
+
+/* Likewise: nobody is killed here, but `recover` is stopped before each of its stores in turn, a rival runs `operation`
+ * until it is through or sleeps, and then both go on to their ends. */
+bool crash_run_race(const crash_case *test, crash_result *out);
 
 /* Takes the name of an open domain out of the file system: even if the test itself is killed, nothing stays. */
 void crash_hide(const yoke_domain *domain);

@@ -6,20 +6,21 @@
 #include <stdlib.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HANGS_AFTER 60 /* seconds */
 
 void crash_point(void);
-bool crash_run_points(const crash_case *test, crash_result *out);
 
 static bool     counting;
+static int      signal_at_point = SIGKILL;
 static uint64_t points_left;
 
 void crash_point(void)
 {
     if (counting && points_left-- == 0) {
-        (void)kill(getpid(), SIGKILL);
+        (void)kill(getpid(), signal_at_point);
     }
 }
 
@@ -100,4 +101,89 @@ bool crash_run_points(const crash_case *test, crash_result *out)
            (unsigned long long)out->second_points, out->faults ? ": " : "", out->first);
     fflush(stdout);
     return out->points + out->second_points > 0;
+}
+
+/* ---- races ------------------------------------------------------------------------------------------------------- */
+
+static pid_t begin(void (*enter)(void *), void (*operation)(void *), void *context, uint64_t stop_at)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)alarm(HANGS_AFTER);
+        if (enter) {
+            enter(context);
+        }
+        signal_at_point = SIGSTOP;
+        points_left = stop_at;
+        counting = true;
+        operation(context);
+        counting = false;
+        (void)kill(getpid(), SIGKILL); /* no handlers of exit */
+    }
+    return child;
+}
+
+static bool ended_well(pid_t child)
+{
+    int status = 0;
+    return waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+/* Whether it ends within four milliseconds: else it waits for what the stopped one holds. */
+static bool ends_soon(pid_t child, bool *well)
+{
+    const struct timespec pause = {.tv_nsec = 200000};
+    for (int i = 0; i < 20; i++) {
+        int status = 0;
+        if (waitpid(child, &status, WNOHANG) == child) {
+            *well = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+            return true;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+/* One race: true if the recovery has so many points. */
+static bool race(const crash_case *test, uint64_t at, crash_result *out)
+{
+    int   status = 0;
+    pid_t first = begin(test->enter_recovery, test->recover, test->context, at);
+    if (waitpid(first, &status, WUNTRACED) != first || !WIFSTOPPED(status)) {
+        out->faults += !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        return false;
+    }
+    bool  well = false;
+    pid_t rival = begin(test->enter, test->operation, test->context, UINT64_MAX);
+    bool  ended = ends_soon(rival, &well);
+    (void)kill(first, SIGCONT);
+    bool first_well = ended_well(first);
+    out->faults += !first_well || !(ended ? well : ended_well(rival));
+    return true;
+}
+
+bool crash_run_race(const crash_case *test, crash_result *out)
+{
+    bool more = true;
+    *out = (crash_result){0};
+    for (uint64_t at = 0; more && out->faults < 20; at++, out->points++) {
+        uint64_t before = out->faults;
+        test->set_up(test->context);
+        more = race(test, at, out);
+        const char *wrong = more ? test->verify(test->context) : NULL;
+        wrong = wrong ? wrong : out->faults > before ? "a process did not get through" : NULL;
+        out->faults = before + (wrong != NULL);
+        if (wrong) {
+            if (before == 0) {
+                snprintf(out->first, sizeof out->first, "stopped before store %llu: %s", (unsigned long long)at, wrong);
+            }
+            fprintf(stderr, "race: %s: stopped before store %llu: %s\n", test->name, (unsigned long long)at, wrong);
+        }
+        test->tear_down(test->context);
+    }
+    printf("race: %-29s %6llu places%s%s\n", test->name, (unsigned long long)out->points, out->faults ? ": " : "",
+           out->first);
+    fflush(stdout);
+    return out->points > 1;
 }

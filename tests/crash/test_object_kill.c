@@ -37,7 +37,6 @@
 #endif
 
 #ifdef YOKE_CRASH_POINTS
-bool crash_run_points(const crash_case *test, crash_result *out);
 #define RUN       crash_run_points
 #define STRIDE(n) SPARSER
 #define SECOND(n) ((n)*SPARSER)
