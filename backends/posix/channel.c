@@ -60,25 +60,6 @@ int yoke__posix_wait_readable(int fd, int64_t deadline, const char *what)
 
 /* ---- making ---- */
 
-static int make_pair(int type, int ends[2])
-{
-#ifdef SOCK_CLOEXEC
-    return yoke__sys.socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends);
-#else
-    int number;
-
-    if (yoke__sys.socketpair(AF_UNIX, type, 0, ends) < 0)
-        return -1;
-    if (yoke__posix_cloexec(ends[0]) == 0 && yoke__posix_cloexec(ends[1]) == 0)
-        return 0;
-    number = errno;
-    yoke__sys.close(ends[0]);
-    yoke__sys.close(ends[1]);
-    errno = number;
-    return -1;
-#endif
-}
-
 static bool stream_wanted(void)
 {
     const char *wanted = getenv("YOKE_CHANNEL");
@@ -93,9 +74,9 @@ int yoke__posix_channel(yoke_native ends[2])
 
     errno = EPROTONOSUPPORT;
     if (!stream_wanted())
-        rc = make_pair(SOCK_SEQPACKET, fds);
+        rc = yoke__posix_socketpair(SOCK_SEQPACKET, fds);
     if (rc < 0 && (errno == EPROTONOSUPPORT || errno == EPROTOTYPE || errno == ENOTSUP || errno == ESOCKTNOSUPPORT))
-        rc = make_pair(SOCK_STREAM, fds);
+        rc = yoke__posix_socketpair(SOCK_STREAM, fds);
     if (rc < 0)
         return yoke__posix_fail("making a channel");
     ends[0] = fds[0];
@@ -233,7 +214,11 @@ static void take_natives(arrival *out, struct msghdr *message)
 #ifndef MSG_CMSG_CLOEXEC
             (void)yoke__posix_cloexec(fd);
 #endif
-            out->natives[out->count++] = fd;
+            fd = yoke__posix_own(fd);
+            if (fd >= 0)
+                out->natives[out->count++] = fd;
+            else
+                out->flags |= MSG_CTRUNC; /* as good as cut off */
         }
     }
 }

@@ -169,7 +169,7 @@ static int open_name(const char *name, int flags, mode_t mode)
     full_name(full, sizeof full, name);
     int fd;
     do {
-        fd = yoke__sys.shm_open(full, flags | O_CLOEXEC, mode);
+        fd = yoke__posix_own(yoke__sys.shm_open(full, flags | O_CLOEXEC, mode));
     } while (fd < 0 && errno == EINTR);
     return fd;
 }
@@ -231,7 +231,7 @@ static int lock_by_file(yoke_native *out)
         return yoke_backend_fail(YOKE_EACCES, 0, "%s is not a directory that only this user may write", path);
     }
     snprintf(path, sizeof path, "/tmp/yoke-%lu/names.lock", (unsigned long)geteuid());
-    int fd = yoke__sys.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = yoke__posix_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return yoke__posix_fail("can't open the lock file of names");
     }
@@ -308,7 +308,7 @@ static int open_unlinked(void)
                 errno = number;
                 return -1;
             }
-            return fd;
+            return yoke__posix_own(fd);
         }
         if (errno != EEXIST) {
             return -1;
@@ -321,7 +321,7 @@ static int open_private(void)
 {
 #ifdef __linux__
     if (kind_in_use() == MEMORY_MEMFD) {
-        int fd = yoke__sys.memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int fd = yoke__posix_own(yoke__sys.memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING));
         if (fd >= 0 || errno != ENOSYS) {
             return fd;
         }

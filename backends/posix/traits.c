@@ -44,7 +44,7 @@ _Static_assert(sizeof(traits) <= YOKE_TRAITS_SIZE, "fits what callers offer");
 static mode_t current_mask(void)
 {
     char    text[1024] = "";
-    int     fd = yoke__sys.open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+    int     fd = yoke__posix_open("/proc/self/status", O_RDONLY, 0);
     mode_t  mask;
     char   *line;
     ssize_t got;

@@ -210,8 +210,8 @@ typedef struct yoke_process_ops {
     int (*channel_recv)(yoke_native end, void *data, size_t capacity, size_t *size, yoke_native *natives,
                         size_t natives_capacity, size_t *count, int64_t timeout);
     void (*native_close)(yoke_native native);
-    /** In a started program, before user code: natives 3 to 2 + count are the process's own from now on, and no later
-     *  exec passes them on; what else its starter's host let through by accident is closed. */
+    /** In a started program, in yoke_main: natives 3 to 2 + count are the process's own from now on, and no later exec
+     *  passes them on. Others belong to the program, whose constructors have run by then: they are left alone. */
     void (*claim_natives)(size_t count);
     /** A second native for the same thing. */
     int (*native_duplicate)(yoke_native *out, yoke_native native);
@@ -342,7 +342,8 @@ typedef struct yoke_system_ops {
     size_t (*page_size)(void);
     /** Lets another thread run. */
     void (*yield)(void);
-    /** Calls child in every forked child before fork() returns there; prepare and parent around it. Once. */
+    /** Calls child in every forked child before fork() returns there; prepare and parent around it. Of several such sets
+     *  prepare runs in reverse order. */
     int (*at_fork)(void (*prepare)(void), void (*parent)(void), void (*child)(void));
     /** A number for the calling thread, unique among the threads of the machine that live. */
     uint64_t (*thread_id)(void);

@@ -59,7 +59,8 @@ typedef int yoke_function(const yoke_args *args);
 typedef enum yoke_start_method {
     /** What yoke_set_start_method() said, else the environment variable YOKE_START_METHOD, else spawn. */
     YOKE_START_DEFAULT,
-    /** A fresh process runs the same executable. Works everywhere, whatever threads the parent has. */
+    /** A fresh process runs the same executable. Works everywhere, whatever threads the parent has. It has no descriptors
+     *  of the parent's but the standard ones and what its arguments hand on. */
     YOKE_START_SPAWN,
     /** A copy of the parent: fast, and everything in memory is there. In a program with threads the copy has only one
      *  of them, and locks that others held (those of malloc excepted) stay locked in it. */
