@@ -22,8 +22,17 @@
 #ifdef __cplusplus
 #define YOKE_BEGIN extern "C" {
 #define YOKE_END   }
+inline size_t yoke_zeroed_(void *structure, size_t size)
+{
+    unsigned char *byte = static_cast<unsigned char *>(structure);
+    for (size_t i = 0; i < size; i++)
+        byte[i] = 0;
+    return size;
+}
 /* Options in C++: `yoke_queue_options o; o.max_items = 100;` is right as it stands. */
-#define YOKE_SIZED_(T) size_t struct_size = sizeof(T)
+#define YOKE_SIZED_(T)                                                                                                 \
+    T() : struct_size(yoke_zeroed_(this, sizeof(T))) {}                                                                \
+    size_t struct_size
 #else
 /** Declarations between these two have C names in C++ too. */
 #define YOKE_BEGIN

@@ -236,9 +236,19 @@ YOKE_TYPE_IS_(float, YOKE_TYPE_F32)
 YOKE_TYPE_IS_(double, YOKE_TYPE_F64)
 #undef YOKE_TYPE_IS_
 #define YOKE_TYPE_(T)                                      (yoke_type_of_<T>::type)
-template <class T> int yoke_value_make_(yoke_value **out, const T &initial, const yoke_value_options *options)
+/* What a value is made from: anything that becomes a T; for a structure a T or 0. */
+template <class T, bool raw = yoke_type_of_<T>::type == YOKE_TYPE_RAW> struct yoke_initial_ {
+    T value;
+    yoke_initial_(T from) : value(from) {}
+};
+template <class T> struct yoke_initial_<T, true> {
+    T value;
+    yoke_initial_(const T &from) : value(from) {}
+    yoke_initial_(int) : value() {}
+};
+template <class T> int yoke_value_make_(yoke_value **out, yoke_initial_<T> initial, const yoke_value_options *options)
 {
-    return yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), &initial, options);
+    return yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), &initial.value, options);
 }
 inline yoke_value_options yoke_value_by_name_(yoke_domain *domain, const char *name)
 {

@@ -116,9 +116,9 @@ typedef struct yoke_process_options {
     intptr_t stdin_to, stdout_to, stderr_to;
 } yoke_process_options;
 
-/** How a process ended. Set struct_size before use. */
+/** How a process ended. In C set struct_size before use. */
 typedef struct yoke_result {
-    size_t       struct_size;
+    YOKE_SIZED_(yoke_result);
     yoke_outcome how;
     int          code;      /**< returned value or exit status, 32 bits on all systems; else 0 */
     int          signal;    /**< POSIX signal number if signalled, else 0 */
