@@ -3,15 +3,13 @@
 
 #include "../backend.h"
 #include "../error.h"
+#include "../options.h"
 
 static int check(yoke_conn **reader, yoke_conn **writer, const yoke_pipe_options *options)
 {
     if (reader == NULL || writer == NULL)
         return yoke__fail(YOKE_EINVAL, "yoke_pipe_create: %s is NULL", reader == NULL ? "reader" : "writer");
-    if (options != NULL && options->struct_size != sizeof *options)
-        return yoke__fail(YOKE_EINVAL, "yoke_pipe_create: options of %zu bytes, this version knows %zu",
-                          options->struct_size, sizeof *options);
-    return YOKE_OK;
+    return yoke__options_check(options, sizeof *options, "yoke_pipe_options");
 }
 
 int yoke_pipe_create(yoke_conn **reader, yoke_conn **writer, const yoke_pipe_options *options)

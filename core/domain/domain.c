@@ -4,6 +4,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "../local.h"
+#include "../options.h"
 #include "../wait/seat.h"
 #include "heap.h"
 #include "object.h"
@@ -180,9 +181,10 @@ int yoke__domain_of(yoke_domain **out, yoke_domain *domain)
 
 int yoke_domain_configure(const yoke_domain_options *options)
 {
-    if (!options || options->struct_size < offsetof(yoke_domain_options, permissions)) {
-        return yoke__fail(YOKE_EINVAL, "yoke_domain_configure needs options with their struct_size");
+    if (!options) {
+        return yoke__fail(YOKE_EINVAL, "yoke_domain_configure needs options");
     }
+    YOKE_TRY(yoke__options_check(options, sizeof *options, "yoke_domain_options"));
     yoke__domain_sizes sizes;
     YOKE_TRY(yoke__domain_settle(&sizes, options));
     yoke__domains_lock();

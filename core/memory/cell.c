@@ -3,6 +3,7 @@
 
 #include "../error.h"
 #include "../local.h"
+#include "../options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -92,10 +93,9 @@ static int check_request(const cell_spec *spec, yoke_open_mode mode)
 int yoke__cell_create(yoke__handle **out, yoke__kind kind, yoke_type type, size_t size, size_t count,
                       const void *initial, const yoke_value_options *options)
 {
-    yoke_value_options given = {.struct_size = sizeof given};
+    yoke_value_options given;
     const yoke__cell  *cell;
-    if (options)
-        memcpy(&given, options, options->struct_size < sizeof given ? options->struct_size : sizeof given);
+    YOKE_TRY(yoke__options_take(yoke_value_options, &given, options));
     cell_spec spec = {kind, type, !given.unlocked, given.on_death, size, count, initial, given.name};
     YOKE_TRY(check_request(&spec, given.mode));
     yoke__object_spec object = {.kind = kind,

@@ -4,6 +4,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "../local.h"
+#include "../options.h"
 #include "segment.h"
 
 #include <stdlib.h>
@@ -145,7 +146,6 @@ typedef struct request {
     const char    *name; /* "": anonymous */
     yoke_open_mode mode;
     size_t         size;
-    unsigned       permissions;
 } request;
 
 static int make(yoke_shm **out, const request *ask)
@@ -153,7 +153,7 @@ static int make(yoke_shm **out, const request *ask)
     yoke_memory memory;
     view        v = {.slot_held = *ask->name != 0};
     int         code;
-    YOKE_TRY(yoke__segment_make(&memory, ask->name, ask->size, ask->permissions));
+    YOKE_TRY(yoke__segment_make(&memory, ask->name, ask->size));
     code = v.slot_held ? yoke__segment_claim(memory.base, YOKE__USE_OPEN, &v.slot) : YOKE_OK;
     if (code == YOKE_OK)
         code = new_handle(out, &memory, &v);
@@ -259,17 +259,16 @@ static int check_name(const char *name)
 
 int yoke_shm_create(yoke_shm **out, size_t size, const yoke_shm_options *options)
 {
-    yoke_shm_options given = {.struct_size = sizeof given};
+    yoke_shm_options given;
     if (!out)
         return yoke__fail(YOKE_EINVAL, "the place for the segment's handle is NULL");
-    if (options)
-        memcpy(&given, options, options->struct_size < sizeof given ? options->struct_size : sizeof given);
+    YOKE_TRY(yoke__options_take(yoke_shm_options, &given, options));
     if ((unsigned)given.mode > YOKE_OPEN_OR_CREATE)
         return yoke__fail(YOKE_EINVAL, "mode %d is none", (int)given.mode);
     if (size == 0 && !(given.name && given.mode == YOKE_OPEN))
         return yoke__fail(YOKE_EINVAL, "a segment needs at least one byte");
     watch_forks_and_exit();
-    request ask = {given.name ? given.name : "", given.mode, size, given.permissions};
+    request ask = {given.name ? given.name : "", given.mode, size};
     if (!given.name)
         return make(out, &ask);
     YOKE_TRY(check_name(given.name));

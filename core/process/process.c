@@ -4,6 +4,7 @@
 #include "../backend.h"
 #include "../domain/participant.h"
 #include "../error.h"
+#include "../options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -127,16 +128,14 @@ int yoke_process_result(yoke_process *process, yoke_result *out)
     yoke__relative *child;
     yoke_result     result;
 
-    if (!out || out->struct_size == 0)
-        return yoke__fail(YOKE_EINVAL, "a result needs its struct_size set");
+    YOKE_TRY(yoke__report_check(out, "yoke_result"));
     child = enter_child(process, "ask for its result");
     if (!child)
         return yoke_last_error()->code;
     (void)yoke__child_wait(child, 0); /* settles it if it is dead */
     yoke__child_result(child, &result);
     leave(process);
-    result.struct_size = out->struct_size;
-    memcpy(out, &result, out->struct_size < sizeof result ? out->struct_size : sizeof result);
+    yoke__report_fill(out, &result, sizeof result);
     return YOKE_OK;
 }
 
@@ -159,8 +158,8 @@ int yoke_process_join(yoke_process *process, int64_t timeout)
 
 int yoke_process_finish(yoke_process *process, yoke_result *result, int64_t timeout)
 {
-    if (result && result->struct_size == 0)
-        return yoke__fail(YOKE_EINVAL, "a result needs its struct_size set");
+    if (result)
+        YOKE_TRY(yoke__report_check(result, "yoke_result"));
     YOKE_TRY(yoke_process_join(process, timeout));
     if (result)
         YOKE_TRY(yoke_process_result(process, result));

@@ -34,7 +34,6 @@ typedef struct yoke_domain_options {
                                        less a margin. At least 1 MiB. Counts when the domain is made. */
     uint64_t reserve_bytes;   /**< address space, at most 64 GiB, which max_bytes can't exceed; 0: 16 GiB, or 256 MiB
                                        in 32-bit programs. Counts when the domain is made. */
-    unsigned permissions;     /**< yoke_domain_open() only: POSIX mode bits of the memory; 0: 0600 */
 } yoke_domain_options;
 
 /**

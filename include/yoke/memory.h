@@ -138,9 +138,8 @@ YOKE_API void yoke_array_close(yoke_array *array);
 /** Options of yoke_shm_create(); zero means default everywhere. */
 typedef struct yoke_shm_options {
     YOKE_SIZED_(yoke_shm_options);
-    const char    *name;        /**< NULL: anonymous. 1 to 62 letters, digits, '.', '_', '-' */
-    yoke_open_mode mode;        /**< counts only with a name */
-    unsigned       permissions; /**< POSIX mode bits; 0: 0600 */
+    const char    *name; /**< NULL: anonymous. 1 to 62 letters, digits, '.', '_', '-' */
+    yoke_open_mode mode; /**< counts only with a name */
 } yoke_shm_options;
 
 /**

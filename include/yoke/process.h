@@ -288,7 +288,7 @@ YOKE_API YOKE_CHECKED int yoke_process_finish(yoke_process *process, yoke_result
  * @param out     Its struct_size must be set.
  * @retval YOKE_OK
  * @retval YOKE_ECHILD Not started by this process, or the calling process itself.
- * @retval YOKE_EINVAL No open handle, or a struct_size of 0.
+ * @retval YOKE_EINVAL No open handle, or out is NULL or without its struct_size.
  */
 YOKE_API int yoke_process_result(yoke_process *process, yoke_result *out);
 
