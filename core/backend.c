@@ -112,6 +112,7 @@ static const slot required[] = {
     SLOT(process, yoke_process_ops, native_close),
     SLOT(process, yoke_process_ops, claim_natives),
     SLOT(process, yoke_process_ops, native_duplicate),
+    SLOT(process, yoke_process_ops, native_is_open),
     SLOT(process, yoke_process_ops, exit_now),
     SLOT(code, yoke_code_ops, locate),
     SLOT(code, yoke_code_ops, resolve),

@@ -122,6 +122,8 @@ static int send_failed(int number, size_t size)
         return yoke_backend_fail(YOKE_EEOF, number, "the other end of the channel is gone");
     if (number == EMSGSIZE)
         return yoke_backend_fail(YOKE_EMSGSIZE, number, "%zu bytes are too many for one datagram", size);
+    if (number == EBADF) /* the channel itself was looked at before */
+        return yoke_backend_fail(YOKE_EINVAL, number, "a descriptor to be sent along is not open");
     return yoke__posix_fail_number(number, "sending on a channel");
 }
 
@@ -143,6 +145,8 @@ static int send_rest(int fd, const uint8_t *at, size_t size)
         struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
         ssize_t       sent = send_some(fd, &message);
 
+        if (sent < 0 && errno != EPIPE && errno != ECONNRESET)
+            return yoke_backend_fail(YOKE_EIO, errno, "a datagram was sent in part only: %s", strerror(errno));
         if (sent < 0)
             return send_failed(errno, size);
         at += sent;

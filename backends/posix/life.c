@@ -1,7 +1,7 @@
 /*
- * Who lives. A process is named by pid and start time (or a number in its place), and only the kernel says that it is dead: a pidfd becomes readable
- * when the last thread of the process has gone. /proc alone does not tell (state Z may be a dead leader of live threads),
- * nor does a pid that answers (it may be a zombie, or somebody else by now).
+ * Who lives. A process is named by pid and start time (or a number in its place), and only the kernel says that it is
+ * dead: a pidfd becomes readable when the last thread of the process has gone. /proc alone does not tell (state Z may be
+ * a dead leader of live threads), nor does a pid that answers (it may be a zombie, or somebody else by now).
  */
 #include "life.h"
 
@@ -280,36 +280,7 @@ static int life_is_alive(yoke_native life)
     return !readable((int)life, 0);
 }
 
-static int life_wait(yoke_native life, int64_t timeout)
-{
-    return yoke__posix_wait_readable((int)life, yoke__posix_deadline(timeout), "waiting for a process to die");
-}
-
-static void life_close(yoke_native life)
-{
-    yoke__sys.close((int)life);
-}
-
 #else
-
-/* This boot and this pid namespace. */
-static int read_space(uint64_t *out)
-{
-    static _Atomic int hooked;
-    uint64_t           space = known_space;
-    if (!space) {
-        int code = ask_space(&space);
-        if (code != YOKE_OK)
-            return code;
-        if (!hooked)
-            hooked = yoke__sys.pthread_atfork(NULL, NULL, forget_space) == 0;
-        known_by = getpid();
-        if (hooked)
-            known_space = space;
-    }
-    *out = space;
-    return YOKE_OK;
-}
 
 static int life_identify(yoke_identity *out, int64_t pid)
 {
@@ -323,16 +294,17 @@ static int life_is_alive(yoke_native life)
 {
     return yoke__kqueue_is_alive(life);
 }
+#endif
+
 static int life_wait(yoke_native life, int64_t timeout)
 {
     return yoke__posix_wait_readable((int)life, yoke__posix_deadline(timeout), "waiting for a process to die");
 }
+
 static void life_close(yoke_native life)
 {
     yoke__sys.close((int)life);
 }
-
-#endif
 
 static int life_self(yoke_identity *out)
 {

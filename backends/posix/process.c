@@ -165,6 +165,11 @@ void yoke__posix_claim_natives(size_t count)
         (void)yoke__posix_cloexec(fd);
 }
 
+static bool process_native_is_open(yoke_native native)
+{
+    return native >= 0 && native <= INT32_MAX && yoke__sys.fcntl((int)native, F_GETFD, 0) >= 0;
+}
+
 static void process_exit_now(int status)
 {
     _exit(status);
@@ -195,5 +200,6 @@ const yoke_process_ops yoke__posix_process = {
     .native_close = process_native_close,
     .claim_natives = yoke__posix_claim_natives,
     .native_duplicate = process_native_duplicate,
+    .native_is_open = process_native_is_open,
     .exit_now = process_exit_now,
 };

@@ -244,6 +244,8 @@ static outcome ask(const yoke__server_parcel *it, yoke__server_reply *reply, int
         end_server();
         return UNHEARD;
     }
+    if (*code == YOKE_EINVAL) /* a native that can't be sent: the channel is as it was */
+        return FAILED;
     /* What is left in the channel fits nothing that follows. */
     if (*code != YOKE_EEOF) {
         fail_and_end(*code, "asking the forkserver");

@@ -85,6 +85,9 @@ static int take_stdio(yoke_launch *launch, const yoke_process_options *options)
         if (to[i] < YOKE_STDIO_INHERIT)
             return yoke__fail(YOKE_EINVAL, "%s is %lld: it is a descriptor or one of YOKE_STDIO_...", names[i],
                               (long long)to[i]);
+        if (to[i] > 0 && !yoke__backend()->process->native_is_open(to[i]))
+            return yoke__fail(YOKE_EINVAL, "%s is %lld, which is no open descriptor of this process", names[i],
+                              (long long)to[i]);
         launch->stdio[i] = to[i] != 0 ? to[i] : i == 0 ? YOKE_STDIO_NULL : YOKE_STDIO_INHERIT;
     }
     return YOKE_OK;

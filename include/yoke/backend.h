@@ -203,7 +203,8 @@ typedef struct yoke_process_ops {
     int (*lifeline_read)(yoke_native end, void *data, size_t size, int64_t timeout);
     /** A connected pair that carries datagrams and natives between related processes; blocking. */
     int (*channel)(yoke_native ends[2]);
-    /** Sends one datagram with natives (which stay the caller's). YOKE_EEOF: the peer is gone. May block. */
+    /** Sends one datagram with natives (which stay the caller's). YOKE_EEOF: the peer is gone; YOKE_EINVAL: one
+     *  of the natives is not open, and nothing was sent. May block. */
     int (*channel_send)(yoke_native end, const void *data, size_t size, const yoke_native *natives, size_t count);
     /** Receives one datagram: YOKE_EEOF, YOKE_ETIMEDOUT, YOKE_EMSGSIZE, YOKE_ENOMEM (no descriptors left; the natives
      *  are gone, the data is there). Natives are the caller's. */
@@ -215,6 +216,8 @@ typedef struct yoke_process_ops {
     void (*claim_natives)(size_t count);
     /** A second native for the same thing. */
     int (*native_duplicate)(yoke_native *out, yoke_native native);
+    /** Whether it is one that this process has open. */
+    bool (*native_is_open)(yoke_native native);
     /** Ends the process at once: no handlers of the C library, nothing flushed. */
     void (*exit_now)(int status);
 } yoke_process_ops;

@@ -47,6 +47,8 @@ static void options_out_of_range_are_named(void **state)
     assert_fails(START(.method = (yoke_start_method)77), YOKE_EINVAL, "77");
     assert_fails(START(.daemon = (yoke_choice)9), YOKE_EINVAL, "daemon");
     assert_fails(START(.stdout_to = -7), YOKE_EINVAL, "stdout_to");
+    assert_fails(START(.stdin_to = 999), YOKE_EINVAL, "stdin_to is 999");
+    assert_fails(START(.stderr_to = INTPTR_MAX), YOKE_EINVAL, "stderr_to");
     assert_fails(START(.working_directory = ""), YOKE_EINVAL, "working directory");
     assert_fails(START(.environment = ((const char *const[]){"NOVALUE", NULL})), YOKE_EINVAL, "NOVALUE");
     assert_fails(START(.environment_add = ((const char *const[]){"=x", NULL})), YOKE_EINVAL, "no name");

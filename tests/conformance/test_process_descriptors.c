@@ -1,9 +1,11 @@
 /* Descriptors: those of the program stay its own in a child, and none of the library's is a standard one. */
+#include "fault/fault.h"
 #include "support/child.h"
 #include "support/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,12 +142,64 @@ static void none_of_the_library_s_descriptors_is_a_standard_one(void **state)
     assert_int_equal(child_join(child_start(use_everything, NULL)), 0);
 }
 
+/* ---- wrong ones ---- */
+
+static int wait_for_word(const yoke_args *args)
+{
+    char line[8];
+    return yoke_queue_get_string(yoke_args_queue(args, 0), line, sizeof line, YOKE_FOREVER);
+}
+
+static void assert_killed(yoke_process *process)
+{
+    assert_true(kill((pid_t)yoke_process_pid(process), SIGKILL) == 0);
+    yoke_result result = finish(process);
+    assert_int_equal(result.how, YOKE_SIGNALLED);
+    assert_int_equal(result.signal, SIGKILL);
+}
+
+/* Its forkserver, if there is one, goes on: it still tells how the other one ended. */
+static void wrong_descriptor_in_one_start_does_no_harm_to_others(void **state)
+{
+    (void)state;
+    yoke_queue   *queue;
+    yoke_process *other, *refused;
+
+    assert_ok(yoke_queue_create(&queue, NULL));
+    assert_ok(yoke_process_start(&other, wait_for_word, YOKE_ARGS(queue), NULL));
+    assert_fails(yoke_process_start(&refused, wait_for_word, YOKE_ARGS(queue),
+                                    YOKE_OPTIONS(yoke_process_options, .stdout_to = 999)),
+                 YOKE_EINVAL, "stdout_to is 999");
+    assert_killed(other);
+    yoke_queue_close(queue);
+}
+
+static void descriptor_closed_just_then_does_no_harm_to_others(void **state)
+{
+    (void)state;
+    yoke_queue   *queue;
+    yoke_process *other, *refused;
+
+    if (method_under_test() != YOKE_START_FORKSERVER)
+        skip();
+    assert_ok(yoke_queue_create(&queue, NULL));
+    assert_ok(yoke_process_start(&other, wait_for_word, YOKE_ARGS(queue), NULL));
+    fault_on("sendmsg", 1, 0, EBADF);
+    int rc = yoke_process_start(&refused, wait_for_word, YOKE_ARGS(queue), NULL);
+    fault_off();
+    assert_fails(rc, YOKE_EINVAL, "not open");
+    assert_killed(other);
+    yoke_queue_close(queue);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file_that_a_constructor_opened_stays_open_in_the_child),
         cmocka_unit_test(spawned_child_has_nothing_that_its_parent_left_without_close_on_exec),
         cmocka_unit_test(none_of_the_library_s_descriptors_is_a_standard_one),
+        cmocka_unit_test(wrong_descriptor_in_one_start_does_no_harm_to_others),
+        cmocka_unit_test(descriptor_closed_just_then_does_no_harm_to_others),
     };
 
     yoke_main(argc, argv);
