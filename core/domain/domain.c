@@ -149,6 +149,7 @@ static int make_default(void)
 
 int yoke__domain_default(yoke_domain **out)
 {
+    YOKE_TRY(yoke__backend_ready());
     yoke__domains_lock();
     int          rc = default_domain ? YOKE_OK : make_default();
     yoke_domain *domain = default_domain;
@@ -185,6 +186,7 @@ int yoke_domain_configure(const yoke_domain_options *options)
         return yoke__fail(YOKE_EINVAL, "yoke_domain_configure needs options");
     }
     YOKE_TRY(yoke__options_check(options, sizeof *options, "yoke_domain_options"));
+    YOKE_TRY(yoke__backend_ready());
     yoke__domain_sizes sizes;
     YOKE_TRY(yoke__domain_settle(&sizes, options));
     yoke__domains_lock();

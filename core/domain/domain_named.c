@@ -43,6 +43,7 @@ static int check_name(const char *name)
 static int settle(request *out, const char *name, const yoke_domain_options *options)
 {
     *out = (request){.name = name};
+    YOKE_TRY(yoke__backend_ready());
     YOKE_TRY(check_name(name));
     YOKE_TRY(yoke__options_take(yoke_domain_options, &out->options, options));
     if (out->options.mode < YOKE_CREATE || out->options.mode > YOKE_OPEN_OR_CREATE) {

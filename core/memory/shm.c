@@ -267,6 +267,7 @@ int yoke_shm_create(yoke_shm **out, size_t size, const yoke_shm_options *options
         return yoke__fail(YOKE_EINVAL, "mode %d is none", (int)given.mode);
     if (size == 0 && !(given.name && given.mode == YOKE_OPEN))
         return yoke__fail(YOKE_EINVAL, "a segment needs at least one byte");
+    YOKE_TRY(yoke__backend_ready());
     watch_forks_and_exit();
     request ask = {given.name ? given.name : "", given.mode, size};
     if (!given.name)

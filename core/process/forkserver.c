@@ -330,6 +330,7 @@ int yoke_set_forkserver_preload(yoke_function *function)
     yoke_code_place place;
     int             rc = YOKE_OK;
 
+    YOKE_TRY(yoke__backend_ready());
     memset(&place, 0, sizeof place);
     if (function && yoke__backend()->code->locate(&place, (void (*)(void))function) < 0)
         return yoke__fail_in(YOKE_EINVAL, "the forkserver's preload function");

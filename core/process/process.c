@@ -256,10 +256,12 @@ int64_t yoke_active_children(yoke_process **out, size_t capacity)
 
 int yoke_cpu_count(void)
 {
+    YOKE_TRY(yoke__backend_ready());
     return yoke__backend()->system->cpu_count();
 }
 
 int yoke_cpu_count_all(void)
 {
+    YOKE_TRY(yoke__backend_ready());
     return yoke__backend()->system->cpu_count_all();
 }

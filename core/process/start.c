@@ -18,6 +18,7 @@ static int check_caller(void)
 {
     const yoke__self *self = &yoke__self_state;
 
+    YOKE_TRY(yoke__backend_ready());
     if (!self->ready && !yoke__executable())
         return yoke__fail(YOKE_EINVAL,
                           "yoke_main was not called: call it first thing in main(), or set an executable that "

@@ -171,7 +171,8 @@ YOKE_API int yoke_set_start_method(yoke_start_method method);
  */
 YOKE_API yoke_start_method yoke_get_start_method(void);
 
-/** The methods this system has, one bit each: `1u << YOKE_START_SPAWN` and so on. */
+/** The methods this system has, one bit each: `1u << YOKE_START_SPAWN` and so on. 0 if the environment variable
+ *  YOKE_BACKEND names no backend, which yoke_last_error() then tells. */
 YOKE_API unsigned yoke_start_methods(void);
 
 /** "spawn", "fork", "forkserver" or "default"; NULL for no method. */
@@ -209,9 +210,10 @@ YOKE_API int yoke_set_executable(const char *path);
  */
 YOKE_API int yoke_set_forkserver_preload(yoke_function *function);
 
-/** CPUs this process may use, at least 1: affinity and the cgroup's quota are counted. */
+/** CPUs this process may use, at least 1: affinity and the cgroup's quota are counted. #YOKE_ENOENT: the environment
+ *  variable YOKE_BACKEND names no backend. */
 YOKE_API int yoke_cpu_count(void);
-/** CPUs of the machine that are on line. */
+/** CPUs of the machine that are on line. #YOKE_ENOENT as above. */
 YOKE_API int yoke_cpu_count_all(void);
 
 /* ---- starting ---------------------------------------------------------------------------------------------------- */
