@@ -120,7 +120,7 @@ static int make_memory(yoke_domain *domain)
 {
     yoke__domain_sizes sizes;
     YOKE_TRY(yoke__domain_settle(&sizes, &default_options));
-    YOKE_TRY(yoke__backend()->memory->create(&domain->memory, NULL, sizes.reserve, yoke__domain_first_size(), 0));
+    YOKE_TRY(yoke__domain_make_memory(&domain->memory, NULL, &sizes));
     domain->layout = domain->memory.base;
     int rc = yoke__domain_init(domain, &sizes);
     if (rc == YOKE_OK) {

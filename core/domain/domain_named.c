@@ -116,9 +116,10 @@ static int look(yoke_domain *domain, const request *ask, standing *out)
 static int make(yoke_domain *domain, const request *ask)
 {
     const yoke_memory_ops *ops = yoke__backend()->memory;
-    YOKE_TRY(ops->create(&domain->memory, ask->name, ask->sizes.reserve, yoke__domain_first_size(), 0));
+    yoke__domain_sizes     sizes = ask->sizes;
+    YOKE_TRY(yoke__domain_make_memory(&domain->memory, ask->name, &sizes));
     domain->layout = domain->memory.base;
-    int rc = yoke__domain_init(domain, &ask->sizes);
+    int rc = yoke__domain_init(domain, &sizes);
     if (rc == YOKE_OK) {
         rc = yoke__domains_enter(domain);
     }
