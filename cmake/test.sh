@@ -9,10 +9,9 @@ all_steps="packages format gcc package clang tidy sanitize fuzz valgrind docs mi
 passed=0
 summary=
 
-# What tests may have left behind: shared memory, and started children that still run. Private memory of systems without
-# memfd (yoke-.*) has a name for two calls, and tests kill in between.
+# What tests may have left behind: shared memory, and started children that still run.
 leftovers() {
-    find /dev/shm -maxdepth 1 -name '*yoke*' ! -name 'yoke-.*' 2>/dev/null | sort
+    find /dev/shm -maxdepth 1 -name '*yoke*' 2>/dev/null | sort
     for command in /proc/[0-9]*/cmdline; do
         # Only those of this tree: others may be testing on this machine too.
         case $(readlink "${command%/cmdline}/exe" 2>/dev/null) in

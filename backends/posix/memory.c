@@ -290,31 +290,30 @@ static void memory_name_unlock(yoke_native lock, const char *name)
 
 /* ---- objects ----------------------------------------------------------------------------------------------------- */
 
-/* A name nobody else has, for an object that is unlinked at once. */
+#define OPEN_TRIES 1000
+
+/*
+ * An object that has a name for the moment between two calls. It is the same name for all processes of a user, and who
+ * finds it taken takes it away: whoever made that object has it open already, or died before it could unlink it. So
+ * nobody opens another's object, and the name of a dead process goes with the next object that is made.
+ */
 static int open_unlinked(void)
 {
-    static _Atomic unsigned serial;
-    for (int attempt = 0; attempt < 100; attempt++) {
-        struct timespec now = {0};
-        (void)clock_gettime(CLOCK_MONOTONIC, &now); /* can't fail */
-        char full[64];
-        snprintf(full, sizeof full, "/yoke-.%ld-%lx-%u", (long)getpid(), (unsigned long)now.tv_nsec, serial++);
-        int fd = yoke__sys.shm_open(full, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd >= 0) {
-            if (yoke__sys.shm_unlink(full) < 0) {
-                int number = errno;
-                (void)yoke__sys.shm_unlink(full); /* once more, or the name would stay for good */
-                yoke__sys.close(fd);
-                errno = number;
-                return -1;
-            }
-            return yoke__posix_own(fd);
+    char full[64];
+    int  fd = -1;
+    snprintf(full, sizeof full, "/yoke-.%lu", (unsigned long)geteuid());
+    for (int tries = 0; fd < 0 && tries < OPEN_TRIES; tries++) {
+        fd = yoke__sys.shm_open(full, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        int number = errno;
+        if (fd >= 0 || number == EEXIST) {
+            (void)yoke__sys.shm_unlink(full); /* by another process already, or by the next one */
         }
-        if (errno != EEXIST) {
+        errno = number;
+        if (fd < 0 && number != EEXIST) {
             return -1;
         }
     }
-    return -1;
+    return yoke__posix_own(fd);
 }
 
 static int open_private(void)
