@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname -- "$0")/common.sh"
 
-all_steps="packages format gcc package clang tidy sanitize fuzz valgrind docs mingw"
+all_steps="packages format gcc package clang tidy sanitize fuzz valgrind docs mingw other_posix"
 [ $# = 0 ] && set -- $all_steps
 passed=0
 summary=
@@ -137,6 +137,11 @@ do_docs() {
 do_mingw() {
     step "mingw: core compiles for Windows"
     sh cmake/mingw.sh build/mingw
+}
+
+do_other_posix() {
+    step "other_posix: the backend compiles without its Linux branches"
+    sh cmake/other_posix.sh
 }
 
 for name in "$@"; do
