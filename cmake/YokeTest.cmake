@@ -14,7 +14,9 @@ function(yoke_add_tests kind)
     yoke_test_executable(${kind}.${name} "${source}")
     foreach(mode IN LISTS arg_MODES)
       add_test(NAME ${kind}.${name}.${mode} COMMAND ${kind}.${name})
+      # CMocka says that a teardown has failed, but does not count it.
       set_tests_properties(${kind}.${name}.${mode} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${kind};${mode}"
+                                                              FAIL_REGULAR_EXPRESSION "GROUP (SETUP|TEARDOWN)"
         ENVIRONMENT "YOKE_WAIT=${mode}" SKIP_RETURN_CODE 77)
     endforeach()
   endforeach()

@@ -90,7 +90,7 @@ static inline void yoke__fence_seq_cst(void)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* The same where the last store was an atomic exchange: on x86 that is a full fence itself. Elsewhere later loads may pass
+/* The same where the last store was an exchange, addition or CAS: on x86 that is a full fence itself. Elsewhere later loads may pass
  * it, whatever its order. */
 static inline void yoke__fence_after_exchange(void)
 {

@@ -195,6 +195,21 @@ static int check_server(const yoke_backend *backend)
                       backend->name);
 }
 
+/* The group that may be left out. */
+static int check_loop(const yoke_backend *backend)
+{
+    const yoke_loop_ops *ops = backend->loop;
+    if (!ops)
+        return YOKE_OK;
+    if (ops->struct_size < sizeof *ops)
+        return yoke__fail(YOKE_EINVAL, "backend '%s': group 'loop' has %zu bytes, this library needs %zu",
+                          backend->name, ops->struct_size, sizeof *ops);
+    if (ops->enter && ops->again && ops->leave)
+        return YOKE_OK;
+    return yoke__fail(YOKE_EINVAL, "backend '%s' lacks the function 'loop.enter', 'loop.again' or 'loop.leave'",
+                      backend->name);
+}
+
 static int check_slots(const yoke_backend *backend)
 {
     for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
@@ -210,6 +225,7 @@ static int check_slots(const yoke_backend *backend)
     if ((backend->capabilities & YOKE_CAP_FORK) && !backend->process->fork)
         return yoke__fail(YOKE_EINVAL, "backend '%s' says that it can fork, but lacks the function 'process.fork'",
                           backend->name);
+    YOKE_TRY(check_loop(backend));
     return check_server(backend);
 }
 

@@ -239,12 +239,15 @@ static int receive_part(int fd, arrival *out, void *data, size_t capacity, int64
 #else
     const int flags = MSG_DONTWAIT;
 #endif
-    do {
-        YOKE_TRY(yoke__posix_wait_readable(fd, deadline, "waiting on a channel"));
+    for (;;) {
         message = (struct msghdr){
             .msg_iov = &part, .msg_iovlen = 1, .msg_control = space.space, .msg_controllen = sizeof space.space};
         out->size = yoke__sys.recvmsg(fd, &message, flags);
-    } while (out->size < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
+        if (out->size >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+            break;
+        if (errno != EINTR)
+            YOKE_TRY(yoke__posix_wait_readable(fd, deadline, "waiting on a channel"));
+    }
     if (out->size < 0 && errno != ECONNRESET)
         return yoke__posix_fail("receiving from a channel");
     out->flags = out->size < 0 ? 0 : message.msg_flags;

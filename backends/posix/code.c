@@ -179,10 +179,21 @@ static size_t hash_of(const module *in, uint8_t *out)
     return main_hash.size;
 }
 
+/* What a server knows of its program before it forks, so that none of its children has to look it up. */
+static struct {
+    size_t  size; /* of build; 0: nothing is noted */
+    module  in;
+    uint8_t build[sizeof((yoke_code_place *)0)->build];
+} noted;
+
 static size_t build_of(const module *in, uint8_t *out, size_t capacity)
 {
     _Static_assert(sizeof main_hash.build == sizeof((yoke_code_place *)0)->build, "same identity");
 
+    if (in->main_program && noted.size > 0 && noted.size <= capacity) {
+        memcpy(out, noted.build, noted.size);
+        return noted.size;
+    }
     for (unsigned i = 0; i < in->segment_count; i++) {
         const ElfW(Phdr) *segment = &in->segments[i];
         size_t size;
@@ -270,6 +281,21 @@ static int check(const module *in, const yoke_code_place *place)
     return YOKE_OK;
 }
 
+/* By the only thread. */
+void yoke__posix_code_note_program(void)
+{
+    if (find_module(&noted.in, is_main, NULL))
+        noted.size = build_of(&noted.in, noted.build, sizeof noted.build);
+}
+
+static bool find_program(module *out)
+{
+    if (noted.size == 0)
+        return find_module(out, is_main, NULL);
+    *out = noted.in;
+    return true;
+}
+
 static int code_resolve(void (**out)(void), const yoke_code_place *place)
 {
     module in;
@@ -277,7 +303,7 @@ static int code_resolve(void (**out)(void), const yoke_code_place *place)
     int    rc;
 
     if (place->main_program) {
-        if (!find_module(&in, is_main, NULL))
+        if (!find_program(&in))
             return yoke_backend_fail(YOKE_ENOENT, 0, "the main program can't be found in its own memory");
     } else {
         if (place->module[0] != '/' || !memchr(place->module, '\0', sizeof place->module))

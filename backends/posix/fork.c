@@ -28,6 +28,18 @@ typedef struct kept {
 } kept;
 static kept *all_kept;
 
+/* Mostly a child's is its parent's, and need not be copied. */
+static bool is_current(const char *const *environment)
+{
+    size_t i = 0;
+
+    if (!environ)
+        return false;
+    while (environment[i] && environ[i] && strcmp(environment[i], environ[i]) == 0)
+        i++;
+    return !environment[i] && !environ[i];
+}
+
 static kept *environment_copy(const char *const *environment)
 {
     size_t count = 0, bytes = 0;
@@ -60,7 +72,7 @@ static void environment_install(kept *copy)
 /* ---- standard descriptors ---- */
 
 /* A descriptor above 2 for what is to become standard descriptor number; so that none is overwritten before it has been
- * copied. *out stays negative for "as it is". */
+ * copied. It is the target itself, or to be closed. *out stays negative for "as it is". */
 static int stage(int *out, yoke_native target, int number)
 {
     int fd;
@@ -77,6 +89,8 @@ static int stage(int *out, yoke_native target, int number)
         }
         fd = yoke__sys.fcntl(null, F_DUPFD_CLOEXEC, 3);
         yoke__sys.close(null);
+    } else if (target > 2) {
+        fd = (int)target; /* nothing is installed over it */
     } else {
         fd = yoke__sys.fcntl((int)target, F_DUPFD_CLOEXEC, 3);
     }
@@ -126,7 +140,7 @@ int yoke__posix_redirect(const yoke_native stdio[3], const char *working_directo
     kept *copy = NULL;
     int   rc;
 
-    if (environment && !(copy = environment_copy(environment)))
+    if (environment && !is_current(environment) && !(copy = environment_copy(environment)))
         return yoke_backend_fail(YOKE_ENOMEM, ENOMEM, "no memory for the environment");
     rc = stage_all(staged, stdio);
     if (rc == YOKE_OK)
@@ -134,7 +148,7 @@ int yoke__posix_redirect(const yoke_native stdio[3], const char *working_directo
     if (rc == YOKE_OK)
         rc = install_all(staged);
     for (int i = 0; i < 3; i++)
-        if (staged[i] >= 0)
+        if (staged[i] >= 0 && staged[i] != stdio[i])
             yoke__sys.close(staged[i]);
     if (rc != YOKE_OK)
         free(copy);

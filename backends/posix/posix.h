@@ -13,6 +13,7 @@ extern const yoke_process_ops yoke__posix_process;
 extern const yoke_code_ops    yoke__posix_code;
 extern const yoke_stream_ops  yoke__uv_streams;
 extern const yoke_system_ops  yoke__posix_system;
+extern const yoke_loop_ops    yoke__uv_guests;
 
 extern const yoke_backend yoke__posix_backend;
 
@@ -32,6 +33,7 @@ int  yoke__posix_spawn_with_traits(int64_t *pid, const yoke_launch *launch);
 int  yoke__posix_server_begin(yoke_native *deaths);
 void yoke__posix_server_clear(yoke_native deaths);
 void yoke__posix_server_end(yoke_native deaths);
+void yoke__posix_code_note_program(void);
 int  yoke__posix_traits_get(void *out, size_t capacity, size_t *size);
 int  yoke__posix_traits_set(const void *bytes, size_t size);
 int  yoke__posix_traits_check(const void *bytes, size_t size);

@@ -10,6 +10,8 @@
 
 /* The handler's end of the pipe; set before the handler is installed. */
 static int death_end = -1;
+/* Made by the server, for its children to put back: what they needn't make themselves, nor page in. */
+static struct sigaction plain;
 
 static void child_died(int number)
 {
@@ -45,6 +47,9 @@ int yoke__posix_server_begin(yoke_native *deaths)
 
     if (yoke__posix_pipe(ends) < 0)
         return yoke__posix_fail("making the pipe that tells of dead children");
+    yoke__posix_code_note_program();
+    plain.sa_handler = SIG_DFL;
+    sigemptyset(&plain.sa_mask);
     death_end = ends[1];
     if (set_nonblocking(ends[0]) == 0 && set_nonblocking(ends[1]) == 0 && set_signals(child_died, SIG_IGN) == 0) {
         *deaths = ends[0];
@@ -70,7 +75,8 @@ void yoke__posix_server_clear(yoke_native deaths)
 
 void yoke__posix_server_end(yoke_native deaths)
 {
-    (void)set_signals(SIG_DFL, SIG_DFL);
+    (void)yoke__sys.sigaction(SIGCHLD, &plain, NULL);
+    (void)yoke__sys.sigaction(SIGINT, &plain, NULL);
     yoke__sys.close((int)deaths);
     yoke__sys.close(death_end);
     death_end = -1;

@@ -11,4 +11,5 @@ const yoke_backend yoke__posix_backend = {
     .code = &yoke__posix_code,
     .stream = &yoke__uv_streams,
     .system = &yoke__posix_system,
+    .loop = &yoke__uv_guests,
 };

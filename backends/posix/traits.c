@@ -10,9 +10,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 32)
+#include <sys/single_threaded.h>
+#endif
 
 #ifdef RLIM_NLIMITS
 #define LIMITS RLIM_NLIMITS
@@ -24,31 +28,58 @@
 #define AFFINITY_BYTES  1024u
 #define DIRECTORY_BYTES 4096u
 
+/* As bytes: this, and the current directory behind it: "" if it can't be told. */
 typedef struct traits {
     uint32_t      magic;
-    uint32_t      affinity_size; /* bytes; 0: not told */
-    uid_t         user, effective_user;
-    gid_t         group, effective_group;
     mode_t        mask;
     sigset_t      signals;
-    uint32_t      limit_known; /* bit per limit */
+    uid_t         user, effective_user; /* from here on: what takes long to put on */
+    gid_t         group, effective_group;
+    uint32_t      affinity_size; /* bytes; 0: not told */
+    uint32_t      limit_known;   /* bit per limit */
     struct rlimit limits[LIMITS];
     uint8_t       affinity[AFFINITY_BYTES];
-    char          directory[DIRECTORY_BYTES]; /* "": not told. Last: only the used part is copied */
 } traits;
-_Static_assert(sizeof(traits) <= YOKE_TRAITS_SIZE, "fits what callers offer");
+_Static_assert(sizeof(traits) + DIRECTORY_BYTES <= YOKE_TRAITS_SIZE, "fits what callers offer");
+
+/* A server's own, which nothing changes once it serves; so neither it nor its children ask for them at each start. */
+static struct {
+    bool   known;
+    traits traits;
+} worn;
 
 /* ---- file mode mask ---- */
 
-/* Linux tells it; elsewhere one has to set it to learn it. A restrictive one meanwhile, for other threads' sake. */
+/* True only if no other thread could create a file meanwhile. */
+static bool is_alone(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 32)
+    return __libc_single_threaded;
+#else
+    return false;
+#endif
+}
+
+/* One has to set it to learn it. A restrictive one meanwhile, for the sake of others. */
+static mode_t exchanged_mask(void)
+{
+    mode_t mask = umask(077);
+
+    umask(mask);
+    return mask;
+}
+
+/* Linux tells it, which takes longer than all the rest. */
 static mode_t current_mask(void)
 {
     char    text[1024] = "";
-    int     fd = yoke__posix_open("/proc/self/status", O_RDONLY, 0);
-    mode_t  mask;
     char   *line;
     ssize_t got;
+    int     fd;
 
+    if (is_alone())
+        return exchanged_mask();
+    fd = yoke__posix_open("/proc/self/status", O_RDONLY, 0);
     if (fd >= 0) {
         got = yoke__sys.read(fd, text, sizeof text - 1);
         yoke__sys.close(fd);
@@ -57,9 +88,7 @@ static mode_t current_mask(void)
         if (line)
             return (mode_t)strtoul(line + strlen("\nUmask:"), NULL, 8) & 0777;
     }
-    mask = umask(077);
-    umask(mask);
-    return mask;
+    return exchanged_mask();
 }
 
 /* ---- limits ---- */
@@ -132,11 +161,6 @@ static int set_affinity(const traits *wanted, const traits *now)
 
 /* ---- the operations ---- */
 
-static size_t used_size(const traits *of)
-{
-    return offsetof(traits, directory) + strlen(of->directory) + 1;
-}
-
 static int get_all(traits *out)
 {
     int number;
@@ -153,70 +177,103 @@ static int get_all(traits *out)
         return yoke__posix_fail_number(number, "asking for the signal mask");
     get_limits(out);
     get_affinity(out);
-    if (!yoke__sys.getcwd(out->directory, sizeof out->directory))
-        out->directory[0] = '\0'; /* removed, or out of sight: children stay where the server is */
     return YOKE_OK;
 }
 
 int yoke__posix_traits_get(void *out, size_t capacity, size_t *size)
 {
+    char  *directory = (char *)out + sizeof(traits);
     traits all;
 
-    YOKE_TRY(get_all(&all));
-    if (used_size(&all) > capacity)
+    if (capacity < sizeof all + DIRECTORY_BYTES)
         return yoke_backend_fail(YOKE_EMSGSIZE, 0, "%zu bytes are too few for a process's traits", capacity);
-    memcpy(out, &all, used_size(&all));
-    *size = used_size(&all);
+    YOKE_TRY(get_all(&all));
+    memcpy(out, &all, sizeof all);
+    if (!yoke__sys.getcwd(directory, DIRECTORY_BYTES))
+        directory[0] = '\0'; /* removed, or out of sight: children stay where the server is */
+    *size = sizeof all + strlen(directory) + 1;
     return YOKE_OK;
 }
 
-/* Copies, since the bytes need not be aligned. */
-static int unpack(traits *out, const void *from, size_t size)
+/* Copies, since the bytes need not be aligned; *directory stays among them. */
+static int unpack(traits *out, const char **directory, const void *from, size_t size)
 {
-    memset(out, 0, sizeof *out);
-    if (size <= sizeof *out)
-        memcpy(out, from, size);
-    if (size <= offsetof(traits, directory) || size > sizeof *out || out->magic != TRAITS_MAGIC ||
-        out->affinity_size > AFFINITY_BYTES || out->directory[size - offsetof(traits, directory) - 1] != '\0')
+    const char *bytes = from;
+
+    if (size > sizeof *out)
+        memcpy(out, from, sizeof *out);
+    if (size <= sizeof *out || size > sizeof *out + DIRECTORY_BYTES || out->magic != TRAITS_MAGIC ||
+        out->affinity_size > AFFINITY_BYTES || bytes[size - 1] != '\0')
         return yoke_backend_fail(YOKE_EINVAL, 0, "%zu bytes that are no traits of a process", size);
+    *directory = bytes + sizeof *out;
     return YOKE_OK;
+}
+
+static bool is_user(const traits *own, const traits *wanted)
+{
+    return own->user == wanted->user && own->effective_user == wanted->effective_user && own->group == wanted->group &&
+           own->effective_group == wanted->effective_group;
 }
 
 static int check_user(const traits *of)
 {
-    if (of->user == getuid() && of->effective_user == geteuid() && of->group == getgid() &&
-        of->effective_group == getegid())
+    traits own = {.user = getuid(), .effective_user = geteuid(), .group = getgid(), .effective_group = getegid()};
+
+    if (is_user(&own, of))
         return YOKE_OK;
     return yoke_backend_fail(YOKE_EACCES, 0, "a server of user %ld can't start processes for user %ld", (long)geteuid(),
                              (long)of->effective_user);
 }
 
+/* By a server, before each start; so the first time it notes what it wears. */
 int yoke__posix_traits_check(const void *bytes, size_t size)
 {
-    traits wanted;
+    const char *directory;
+    traits      wanted;
 
-    YOKE_TRY(unpack(&wanted, bytes, size));
+    YOKE_TRY(unpack(&wanted, &directory, bytes, size));
+    if (!worn.known)
+        worn.known = get_all(&worn.traits) == YOKE_OK;
     return check_user(&wanted);
 }
 
-static int enter(const traits *wanted)
+static int enter(const char *directory)
 {
-    if (wanted->directory[0] == '\0' || yoke__sys.chdir(wanted->directory) == 0)
+    if (directory[0] == '\0' || yoke__sys.chdir(directory) == 0)
         return YOKE_OK;
     return yoke__posix_fail("entering the caller's current directory");
 }
 
+static bool is_worn(const traits *wanted)
+{
+    const size_t from = offsetof(traits, user);
+
+    return worn.known &&
+           memcmp((const char *)wanted + from, (const char *)&worn.traits + from, sizeof(traits) - from) == 0;
+}
+
+static int put_on(const traits *wanted)
+{
+    traits now;
+
+    YOKE_TRY(check_user(wanted));
+    worn.known = false;
+    get_affinity(&now);
+    YOKE_TRY(set_affinity(wanted, &now));
+    return set_limits(wanted, false);
+}
+
+/* Mostly client and server are alike, and only the directory may have changed under its name. */
 int yoke__posix_traits_set(const void *bytes, size_t size)
 {
-    traits wanted, now;
-    int    number;
+    const char *directory;
+    traits      wanted;
+    int         number;
 
-    YOKE_TRY(unpack(&wanted, bytes, size));
-    YOKE_TRY(check_user(&wanted));
-    get_affinity(&now);
-    YOKE_TRY(set_affinity(&wanted, &now));
-    YOKE_TRY(set_limits(&wanted, false));
-    YOKE_TRY(enter(&wanted));
+    YOKE_TRY(unpack(&wanted, &directory, bytes, size));
+    if (!is_worn(&wanted))
+        YOKE_TRY(put_on(&wanted));
+    YOKE_TRY(enter(directory));
     umask(wanted.mask);
     number = yoke__sys.pthread_sigmask(SIG_SETMASK, &wanted.signals, NULL);
     return number == 0 ? YOKE_OK : yoke__posix_fail_number(number, "setting the signal mask");
@@ -235,11 +292,11 @@ static int restore(const traits *own)
     return set_limits(own, true);
 }
 
-static int set_temporarily(const traits *wanted, const traits *own)
+static int set_temporarily(const traits *wanted, const char *directory, const traits *own)
 {
     YOKE_TRY(set_affinity(wanted, own));
     YOKE_TRY(set_limits(wanted, true));
-    YOKE_TRY(enter(wanted));
+    YOKE_TRY(enter(directory));
     umask(wanted->mask);
     return YOKE_OK;
 }
@@ -263,7 +320,7 @@ static int lower_hard_limits(pid_t pid, const traits *wanted, const traits *own)
 
 /* The mask of signals is not among them: uv_spawn() gives every child an empty one. The caller is single-threaded, as
  * servers are. */
-static int spawn_with(int64_t *pid, const yoke_launch *launch, const traits *wanted)
+static int spawn_with(int64_t *pid, const yoke_launch *launch, const traits *wanted, const char *directory)
 {
     traits  own;
     int64_t started = 0;
@@ -271,7 +328,7 @@ static int spawn_with(int64_t *pid, const yoke_launch *launch, const traits *wan
 
     YOKE_TRY(check_user(wanted));
     YOKE_TRY(get_all(&own));
-    rc = set_temporarily(wanted, &own);
+    rc = set_temporarily(wanted, directory, &own);
     if (rc == YOKE_OK)
         rc = yoke__uv_spawn(&started, launch);
     if (restore(&own) < 0 && rc == YOKE_OK)
@@ -290,8 +347,9 @@ static int spawn_with(int64_t *pid, const yoke_launch *launch, const traits *wan
 
 int yoke__posix_spawn_with_traits(int64_t *pid, const yoke_launch *launch)
 {
-    traits wanted;
+    const char *directory;
+    traits      wanted;
 
-    YOKE_TRY(unpack(&wanted, launch->traits, launch->traits_size));
-    return spawn_with(pid, launch, &wanted);
+    YOKE_TRY(unpack(&wanted, &directory, launch->traits, launch->traits_size));
+    return spawn_with(pid, launch, &wanted, directory);
 }

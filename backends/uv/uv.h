@@ -1,6 +1,6 @@
 /*
  * Streams on libuv, shared by all systems. loop.c: the private loop; lead.c: who runs it; stream.c and write.c: what runs
- * on it; native.c: descriptors and handles as libuv takes them.
+ * on it; native.c: descriptors and handles as libuv takes them; guest.c: what runs on loops of the caller's.
  *
  * Leading. A libuv loop may be touched by one thread at a time, except for uv_async_send(). Who holds `lead` is that
  * thread. A caller that finds the lead free takes it, does its work on the loop directly, runs the loop if it has to
@@ -17,6 +17,7 @@
 #include <yoke/backend.h>
 
 extern const yoke_stream_ops yoke__uv_streams;
+extern const yoke_loop_ops   yoke__uv_guests;
 
 /* Watches for room to write where nothing may be left to libuv yet. On a second native: libuv allows only one handle for
  * each. Freed when libuv has closed it. */

@@ -311,8 +311,10 @@ void yoke_conn_close(yoke_conn *handle)
 
 /* ---- all of them ---- */
 
-void yoke__conn_flush_all(int64_t timeout)
+bool yoke__conn_flush_all(int64_t timeout)
 {
+    bool finished = true;
+
     yoke__mutex_lock(&all.mutex);
     yoke__conn    *conn = all.first;
     yoke__deadline deadline = conn != NULL ? yoke__deadline_after(timeout) : 0;
@@ -320,8 +322,8 @@ void yoke__conn_flush_all(int64_t timeout)
         yoke__handle_enter(&conn->handle->handle); /* it can't go while the mutex is open */
         yoke__mutex_unlock(&all.mutex);
         if (yoke__turn_take(&conn->sending, deadline) == YOKE_OK) {
-            if (conn->rest != NULL)
-                (void)yoke__conn_flush(conn, deadline);
+            if (conn->rest != NULL && yoke__conn_flush(conn, deadline) == YOKE_ETIMEDOUT)
+                finished = false;
             yoke__turn_pass(&conn->sending);
         }
         yoke__mutex_lock(&all.mutex);
@@ -330,6 +332,7 @@ void yoke__conn_flush_all(int64_t timeout)
         conn = next;
     }
     yoke__mutex_unlock(&all.mutex);
+    return finished;
 }
 
 static bool is_kept(const yoke__conn *conn, yoke_conn *const *keep, size_t count)

@@ -84,8 +84,8 @@ int yoke__conn_usable(yoke__conn *conn);
 /* Memory for reading ahead, YOKE__CONN_BUFFER bytes; a few are kept. NULL: no memory, noted. */
 uint8_t *yoke__conn_buffer_take(void);
 void     yoke__conn_buffer_give(uint8_t *buffer);
-/* Finishes messages under way on all ends, for timeout ms at most; for the end of the process. */
-void yoke__conn_flush_all(int64_t timeout);
+/* Finishes messages under way on all ends, for timeout ms at most; for the end of the process. False: some are left. */
+bool yoke__conn_flush_all(int64_t timeout);
 /* Closes the stream, if there is one, and sets the state that tells why. Both turns taken, or no other thread. */
 void yoke__conn_drop_stream(yoke__conn *conn, uint32_t state);
 /* In a child forked by yoke: closes every end but those in keep, which the child was passed and which work there under

@@ -8,7 +8,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "../local.h"
-#include "../wait/word.h"
+#include "../wait/hub.h"
 #include "participant.h"
 
 #include <stdlib.h>
@@ -255,9 +255,11 @@ static void wait_for_users(yoke__handle *handle, void (*wake)(yoke__handle *hand
 {
     uint32_t users;
     yoke__fence_seq_cst();
+    yoke__hub_closing(handle);
     while ((users = yoke__a32_load_acquire(&handle->users)) != 0) {
         if (wake)
             wake(handle);
+        yoke__waiters_ring();
         (void)yoke__backend()->waiting->wait_local((const uint32_t *)&handle->users, users, YOKE__SLICE);
     }
 }

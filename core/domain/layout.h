@@ -79,7 +79,8 @@ typedef struct yoke__thread {
     yoke__a64 since;      /* when it began, backend's clock; owner */
     yoke__a64 native;     /* backend's thread id; owner */
     yoke__a32 bell;       /* 1 while its doorbell is open; owner */
-    yoke__a32 reserved[5];
+    yoke__a32 watches;    /* 1 while the bell is to be rung for changes watched (wait/watchers.h); owner */
+    yoke__a32 reserved[4];
 } yoke__thread;
 _Static_assert(sizeof(yoke__thread) == 64, "shared layout");
 

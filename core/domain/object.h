@@ -76,8 +76,11 @@ typedef struct yoke__handle {
     struct yoke__handle *next;        /* of free ones */
     uint64_t             private_[4]; /* the kind's own, process-local caches; zero at open */
     uint32_t             lacks; /* roles given up, as in a reference; under the registry lock, read by any thread */
-    yoke__token holder; /* in whose table reference is; another than the domain's token: not renewed after fork */
+    yoke__token holder;  /* in whose table reference is; another than the domain's token: not renewed after fork */
+    yoke__a32   watched; /* watches of this process on it, and YOKE__HAS_NATIVE; wait/hub.h, under the mutex there */
 } yoke__handle;
+
+#define YOKE__HAS_NATIVE UINT32_C(0x80000000) /* a descriptor was asked of it; wait/native.c */
 
 enum {
     YOKE__CLOSING = 1, /* close has begun */
@@ -140,13 +143,13 @@ void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle)
 static inline void yoke__handle_enter(yoke__handle *handle)
 {
     yoke__a32_add_acq_rel(&handle->users, 1);
-    yoke__fence_seq_cst();
+    yoke__fence_after_exchange();
 }
 void               yoke__handle_left(yoke__handle *handle);
 static inline void yoke__handle_exit(yoke__handle *handle)
 {
     uint32_t before = yoke__a32_sub_acq_rel(&handle->users, 1);
-    yoke__fence_seq_cst();
+    yoke__fence_after_exchange();
     if (before == 1 && yoke__a32_load_relaxed(&handle->closing))
         yoke__handle_left(handle);
 }

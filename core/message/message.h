@@ -24,6 +24,9 @@ typedef struct yoke__packed {
     size_t               handle_count;
 } yoke__packed;
 
+/* What stands behind a handle of that kind (YOKE_H_...); YOKE__KIND_NONE: none that core checks by its handle. */
+yoke__kind yoke__kind_of_handle(uint32_t kind);
+
 #define YOKE__MESSAGE_MAX      UINT32_MAX /* bytes of a packed item */
 #define YOKE__EXTENSION_HANDLE 1          /* MessagePack extension type of a handle */
 #define YOKE__EXTENSION_SIZE   8          /* {kind u32 LE, position u32 LE} */

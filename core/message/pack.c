@@ -87,7 +87,7 @@ static int pack_bytes(packing *p, const void *data, size_t size)
 
 /* ---- handles ----------------------------------------------------------------------------------------------------------- */
 
-static yoke__kind object_kind(uint32_t kind)
+yoke__kind yoke__kind_of_handle(uint32_t kind)
 {
     switch (kind) {
     case YOKE_H_queue:
@@ -122,7 +122,7 @@ static int check_handle(packing *p, uint32_t kind, uint32_t flags, const void *h
         } it = {handle};
         if (yoke__domain_of(&domain, it.domain) == YOKE_OK)
             return YOKE_OK;
-    } else if (yoke__handle_check(handle, object_kind(kind))) {
+    } else if (yoke__handle_check(handle, yoke__kind_of_handle(kind))) {
         return YOKE_OK;
     }
     return yoke__fail_in(YOKE_EINVAL, "%s", place(p, text));

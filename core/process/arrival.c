@@ -6,24 +6,6 @@
 
 #include <stdio.h>
 
-yoke__kind yoke__carried_kind_of(uint32_t handle_kind)
-{
-    switch (handle_kind) {
-    case YOKE_H_queue:
-        return YOKE__KIND_QUEUE;
-    case YOKE_H_lock:
-        return YOKE__KIND_LOCK;
-    case YOKE_H_value:
-        return YOKE__KIND_VALUE;
-    case YOKE_H_array:
-        return YOKE__KIND_ARRAY;
-    case YOKE_H_shm:
-        return YOKE__KIND_SHM;
-    default:
-        return YOKE__KIND_NONE;
-    }
-}
-
 static int open_domain(yoke_domain **out, const yoke__start_entry *entry, yoke_domain *home)
 {
     char name[YOKE__NAME_SIZE];
@@ -41,7 +23,7 @@ static int open_abroad(yoke__handle **out, const yoke__start_entry *entry, yoke_
     yoke_domain *domain;
 
     YOKE_TRY(open_domain(&domain, entry, home));
-    return yoke__handle_open(out, domain, yoke__carried_kind_of(entry->kind), entry->value);
+    return yoke__handle_open(out, domain, yoke__kind_of_handle(entry->kind), entry->value);
 }
 
 typedef struct arrival {
@@ -91,7 +73,7 @@ static int open_object(yoke__handle **out, const arrival *from, const yoke__star
 {
     if (entry->what == YOKE__ENTRY_ABROAD)
         return open_abroad(out, entry, from->start->domain);
-    return yoke__handle_open(out, from->start->domain, yoke__carried_kind_of(entry->kind), entry->value);
+    return yoke__handle_open(out, from->start->domain, yoke__kind_of_handle(entry->kind), entry->value);
 }
 
 static int open_entry(void *user, uint32_t kind, uint32_t position, void **handle)

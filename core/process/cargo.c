@@ -14,7 +14,7 @@ static int stow_abroad(yoke__cargo *cargo, yoke__start_entry *entry, const yoke_
 {
     yoke__handle *kept;
 
-    YOKE_TRY(yoke__handle_open(&kept, handle->domain, yoke__carried_kind_of(entry->kind), handle->id));
+    YOKE_TRY(yoke__handle_open(&kept, handle->domain, yoke__kind_of_handle(entry->kind), handle->id));
     cargo->kept[cargo->kept_count++] = kept;
     entry->what = YOKE__ENTRY_ABROAD;
     entry->value = yoke__handle_reference(handle);
@@ -24,7 +24,7 @@ static int stow_abroad(yoke__cargo *cargo, yoke__start_entry *entry, const yoke_
 
 static int stow_object(yoke__cargo *cargo, yoke__start_entry *entry, const void *item, const yoke_domain *home)
 {
-    const yoke__handle *handle = yoke__handle_check(item, yoke__carried_kind_of(entry->kind));
+    const yoke__handle *handle = yoke__handle_check(item, yoke__kind_of_handle(entry->kind));
 
     if (!handle)
         return yoke_last_error()->code;
@@ -95,7 +95,7 @@ static int stow(yoke__cargo *cargo, size_t position, const yoke_domain *home)
         return stow_domain(entry, from->handle);
     if (from->kind == YOKE_H_shm)
         return stow_segment(cargo, entry, from->handle);
-    if (yoke__carried_kind_of(from->kind) == YOKE__KIND_NONE)
+    if (yoke__kind_of_handle(from->kind) == YOKE__KIND_NONE)
         return yoke__fail(YOKE_ENOTSUP, "handles of kind %u can't be passed to a process", (unsigned)from->kind);
     return stow_object(cargo, entry, from->handle, home);
 }

@@ -38,9 +38,6 @@ uint64_t yoke__cargo_block_size(const yoke__cargo *cargo, bool arguments);
 /* Fills entries, arguments and what connections had read ahead. */
 void yoke__cargo_fill(const yoke__cargo *cargo, yoke__start_block *block, bool arguments);
 
-/* Kind of object behind a kind of handle; YOKE__KIND_NONE: it is no object of a domain. */
-yoke__kind yoke__carried_kind_of(uint32_t handle_kind);
-
 /* In the child: the arguments of start, which stay for its life; block may be NULL if memory was inherited. */
 int yoke__cargo_unpack(const yoke_variant **out, const yoke__child_start *start, yoke__start_block *block);
 

@@ -115,6 +115,8 @@ static yoke__handle *claim_record(const yoke__child_start *start)
         yoke__child_refuse("its start record is in use by another process, or was withdrawn");
     yoke__a64_store_release(&yoke__participant_of(start->domain, token)->process, handle->id);
     yoke__self_claimed(start->domain, handle, token);
+    if (start->claimed)
+        start->claimed(start->domain, token);
     return handle;
 }
 

@@ -170,17 +170,19 @@ void yoke__child_free(yoke__relative *child)
 
 /* ---- death ------------------------------------------------------------------------------------------------------- */
 
-void yoke__process_note_exit(yoke_domain *domain, yoke__id record, const yoke_exit_status *status)
+bool yoke__process_note_exit(yoke_domain *domain, yoke__id record, const yoke_exit_status *status)
 {
     yoke__handle *handle;
 
     if (yoke__handle_open(&handle, domain, YOKE__KIND_PROCESS, record) < 0)
-        return; /* nobody is left who could ask */
+        return true; /* nobody is left who could ask */
     yoke__process_record *object = handle->object;
+    bool                  began = yoke__record_state_of(object) >= YOKE__RECORD_RUNNING;
     yoke__record_note(object, status);
     yoke__fence_seq_cst();
     yoke__word_wake(domain, &object->noted, UINT32_MAX);
     yoke__handle_close(handle, NULL);
+    return began;
 }
 
 /* The forkserver reaps its children and notes how they ended. If it died meanwhile, nobody ever will. */

@@ -26,6 +26,7 @@ static struct {
     bool            running;
     int64_t         pid;
     yoke_native     life, lifeline, channel;
+    uint64_t        serial;  /* of the last request */
     yoke__a32       serving; /* a copy of running, for those who only ask */
     yoke_function  *preload;
     yoke_code_place preload_place;
@@ -186,26 +187,28 @@ static int ensure_server(yoke_domain *domain)
 
 /* ---- a request -------------------------------------------------------------------------------------------------------- */
 
-/* Mutex held. *begun: the server may have the whole of it. */
+/* Mutex held. *begun: the server may have the whole of it. Mostly it is one datagram. */
 static int send_parcel(const yoke__server_parcel *it, bool *begun)
 {
     const yoke_process_ops *process = yoke__backend()->process;
+    size_t                  total = sizeof it->header + it->header.packed;
 
     *begun = false;
-    YOKE_TRY(process->channel_send(server.channel, &it->header, sizeof it->header, it->natives, it->native_count));
-    for (size_t sent = 0; sent < it->header.packed;) {
-        size_t left = it->header.packed - sent;
+    memcpy(it->bytes, &it->header, sizeof it->header); /* each attempt has one of its own */
+    for (size_t sent = 0; sent < total;) {
+        size_t left = total - sent;
         size_t size = left < YOKE__SERVER_PIECE ? left : YOKE__SERVER_PIECE;
 
-        YOKE_TRY(process->channel_send(server.channel, it->packed + sent, size, NULL, 0));
+        YOKE_TRY(process->channel_send(server.channel, it->bytes + sent, size, it->natives,
+                                       sent == 0 ? it->native_count : 0));
         sent += size;
     }
     *begun = true;
     return YOKE_OK;
 }
 
-/* Mutex held. */
-static int receive_reply(yoke__server_reply *out)
+/* Mutex held. One datagram. */
+static int receive_one(yoke__server_reply *out)
 {
     const yoke_backend *backend = yoke__backend();
     size_t              size, count;
@@ -222,6 +225,15 @@ static int receive_reply(yoke__server_reply *out)
     return YOKE_OK;
 }
 
+/* Mutex held. The first that answers this request. */
+static int receive_reply(yoke__server_reply *out)
+{
+    do
+        YOKE_TRY(receive_one(out));
+    while (out->serial != server.serial);
+    return YOKE_OK;
+}
+
 /* What became of a request. */
 typedef enum outcome {
     ANSWERED,
@@ -231,10 +243,11 @@ typedef enum outcome {
 } outcome;
 
 /* Mutex held. *code: what failed. */
-static outcome ask(const yoke__server_parcel *it, yoke__server_reply *reply, int *code)
+static outcome ask(yoke__server_parcel *it, yoke__server_reply *reply, int *code)
 {
     bool begun;
 
+    it->header.serial = ++server.serial;
     *code = send_parcel(it, &begun);
     if (*code == YOKE_OK)
         *code = receive_reply(reply);
@@ -284,7 +297,7 @@ static int ask_until_answered(yoke_domain *domain, yoke__server_parcel *it, yoke
 
 int yoke__forkserver_start(const yoke__start_request *request, yoke_identity *child)
 {
-    yoke__server_reply  reply;
+    yoke__server_reply  reply = {.code = YOKE_EPROTO};
     yoke__server_parcel it;
     int                 rc;
 

@@ -14,33 +14,76 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A child that runs, and the record that its end belongs to. */
+/* A child that runs, the record that its end belongs to, and the request that it was started by. */
 typedef struct ward {
     int64_t  pid;
     yoke__id record;
+    uint64_t serial;
 } ward;
 
+/* Each page that is written between two forks is copied again: so requests are read into the same place, and it is as
+ * small as they are. */
 static struct {
     yoke_domain *domain;
     yoke_native  channel, deaths;
     ward        *wards;
     size_t       ward_count, ward_room;
+    uint64_t     serial; /* of the last request */
+    uint8_t     *inbox;  /* YOKE__SERVER_PIECE bytes */
 } server;
-
-/* A request as it arrived. */
-typedef struct order {
-    yoke__server_request header;
-    yoke_native          natives[YOKE__SERVER_NATIVES];
-    size_t               native_count;
-    uint8_t             *packed;
-    yoke_launch          launch;
-} order;
 
 static _Noreturn void leave(int status)
 {
     yoke__domain_leave(server.domain);
     yoke__backend()->process->exit_now(status);
     abort();
+}
+
+/* ---- answering -------------------------------------------------------------------------------------------------------- */
+
+static int answer(int code, const yoke_identity *child)
+{
+    const yoke_error  *error = yoke_last_error();
+    yoke__server_reply reply;
+
+    memset(&reply, 0, sizeof reply);
+    reply.magic = YOKE__SERVER_MAGIC;
+    reply.serial = server.serial;
+    reply.code = code;
+    reply.child = *child;
+    if (code < 0) {
+        reply.native = error->native;
+        snprintf((char *)reply.text, sizeof reply.text, "%s",
+                 error->code == code ? error->text : yoke_error_text(code));
+        reply.other_user = code == YOKE_EACCES && error->native == 0; /* traits_check; not the system's word */
+    }
+    return yoke__backend()->process->channel_send(server.channel, &reply, sizeof reply, NULL, 0);
+}
+
+/* In a forked child. A client that is gone needs no answer. */
+static void answer_for_oneself(yoke_domain *domain, yoke__token self)
+{
+    const yoke__participant *slot = yoke__participant_of(domain, self);
+    yoke_identity            me = {
+                   .pid = yoke__slot_pid(yoke__a64_load_relaxed(&slot->word)),
+                   .start = yoke__a64_load_relaxed(&slot->start),
+                   .space = yoke__a64_load_relaxed(&slot->space),
+    };
+
+    (void)answer(YOKE_OK, &me);
+    yoke__backend()->process->native_close(server.channel);
+}
+
+/* It had no time to, and has been reaped: what is told is no living process, so that watching it finds it dead. */
+static void answer_for_the_dead(int64_t pid)
+{
+    yoke_identity dead = {0};
+
+    (void)yoke__backend()->life->self(&dead);
+    dead.pid = pid;
+    dead.start = 1; /* no process of ours is as old as that */
+    if (answer(YOKE_OK, &dead) < 0)
+        leave(0);
 }
 
 /* ---- children --------------------------------------------------------------------------------------------------------- */
@@ -61,13 +104,18 @@ static int make_room(void)
     return YOKE_OK;
 }
 
+/* A forked child has answered before its function began; a spawned one's start was answered when it was made, so that one
+ * answer more is passed over. */
 static void note_end(int64_t pid, const yoke_exit_status *status)
 {
     for (size_t i = 0; i < server.ward_count; i++) {
-        if (server.wards[i].pid != pid)
+        ward it = server.wards[i];
+
+        if (it.pid != pid)
             continue;
-        yoke__process_note_exit(server.domain, server.wards[i].record, status);
         server.wards[i] = server.wards[--server.ward_count];
+        if (!yoke__process_note_exit(server.domain, it.record, status) && it.serial == server.serial)
+            answer_for_the_dead(pid);
         return;
     }
 }
@@ -79,96 +127,13 @@ static void reap_all(void)
     int64_t                 pid;
 
     process->server_clear(server.deaths);
-    while (process->reap_any(&status, &pid) == YOKE_OK)
+    while (server.ward_count > 0 && process->reap_any(&status, &pid) == YOKE_OK)
         note_end(pid, &status);
-}
-
-/* ---- receiving -------------------------------------------------------------------------------------------------------- */
-
-static int receive(void *data, size_t capacity, size_t *size, yoke_native *natives, size_t *count)
-{
-    return yoke__backend()->process->channel_recv(server.channel, data, capacity, size, natives,
-                                                  natives ? YOKE__SERVER_NATIVES : 0, count, INT64_MAX);
-}
-
-static bool index_is_good(int32_t index, size_t count, int32_t none)
-{
-    return index == none || (index >= 0 && (size_t)index < count);
-}
-
-static int check_header(const order *it, size_t size)
-{
-    const yoke__server_request *header = &it->header;
-    bool good = size == sizeof *header && header->magic == YOKE__SERVER_MAGIC && header->size == sizeof *header &&
-                header->packed > 0 && header->packed <= YOKE__SERVER_PACKED && header->others <= it->native_count &&
-                index_is_good(header->lifeline, it->native_count, -1);
-
-    for (int i = 0; i < 3; i++)
-        good = good && index_is_good(header->stdio[i], it->native_count, YOKE_STDIO_NULL);
-    return good ? YOKE_OK : yoke__fail(YOKE_EPROTO, "a request of %zu bytes to the forkserver can't be read", size);
-}
-
-/* The pieces have to be taken off the channel even if there is no room for them. */
-static int receive_packed(order *it)
-{
-    uint8_t waste[1];
-    size_t  done = 0;
-
-    it->packed = malloc(it->header.packed);
-    while (done < it->header.packed) {
-        size_t size = 0, count = 0;
-        int    rc = it->packed ? receive(it->packed + done, it->header.packed - done, &size, NULL, &count)
-                               : receive(waste, sizeof waste, &size, NULL, &count);
-
-        if (!it->packed && (rc == YOKE_EMSGSIZE || rc == YOKE_OK)) { /* cut off: as long as it was sent */
-            size_t left = it->header.packed - done;
-            size = left < YOKE__SERVER_PIECE ? left : YOKE__SERVER_PIECE;
-            rc = YOKE_OK;
-        }
-        if (rc < 0)
-            return rc;
-        done += size;
-    }
-    if (!it->packed)
-        return yoke__fail(YOKE_ENOMEM, "no memory in the forkserver for a request of %u bytes", it->header.packed);
-    return YOKE_OK;
-}
-
-/* A broken channel ends the server (YOKE_EEOF, YOKE_EPROTO); other failures are answered. */
-static int receive_order(order *out)
-{
-    size_t size;
-    int    lacking, rc;
-
-    memset(&out->launch, 0, sizeof out->launch);
-    out->packed = NULL;
-    out->native_count = 0;
-    lacking = receive(&out->header, sizeof out->header, &size, out->natives, &out->native_count);
-    if (lacking < 0 && lacking != YOKE_ENOMEM)
-        return lacking == YOKE_EMSGSIZE ? YOKE_EPROTO : lacking;
-    if (lacking == YOKE_OK)
-        YOKE_TRY(check_header(out, size));
-    else
-        out->native_count = 0;
-    rc = receive_packed(out);
-    if (rc == YOKE_OK && lacking == YOKE_OK)
-        rc = yoke__server_unpack(&out->launch, out->packed, out->header.packed);
-    if (rc == YOKE_OK && lacking < 0)
-        rc = yoke__fail(YOKE_ENOMEM, "no descriptors left in the forkserver for those that a start hands on");
-    return rc;
-}
-
-static void order_free(order *it)
-{
-    while (it->native_count > 0)
-        yoke__backend()->process->native_close(it->natives[--it->native_count]);
-    yoke__server_unpack_free(&it->launch);
-    free(it->packed);
 }
 
 /* ---- starting --------------------------------------------------------------------------------------------------------- */
 
-static void stdio_of(yoke_native out[3], const order *it)
+static void stdio_of(yoke_native out[3], const yoke__server_order *it)
 {
     for (int i = 0; i < 3; i++)
         out[i] = it->header.stdio[i] == YOKE_STDIO_NULL ? YOKE_STDIO_NULL : it->natives[it->header.stdio[i]];
@@ -184,19 +149,16 @@ static _Noreturn void refuse(const char *what)
     abort();
 }
 
-/* The child is no server, and holds nothing of its parent's. */
+/* The child is no server, and holds nothing of its parent's but the channel, until it has answered. */
 static void drop_server(void)
 {
     const yoke_process_ops *process = yoke__backend()->process;
 
     process->server_end(server.deaths);
-    process->native_close(server.channel);
     process->native_close(YOKE__CHILD_LIFE);
-    free(server.wards);
-    server.wards = NULL;
 }
 
-static _Noreturn void run_child(order *it)
+static _Noreturn void run_child(yoke__server_order *it)
 {
     const yoke_process_ops *process = yoke__backend()->process;
     yoke_launch             rest = it->launch;
@@ -207,32 +169,34 @@ static _Noreturn void run_child(order *it)
               .natives = it->natives + it->header.others,
               .native_count = it->native_count - it->header.others,
               .redirect = &rest,
+              .claimed = answer_for_oneself,
     };
     yoke_native stdio[3];
 
     drop_server();
     stdio_of(stdio, it);
+    if (stdio[0] == YOKE_STDIO_NULL)
+        stdio[0] = YOKE_STDIO_INHERIT; /* the server's is that */
     if (process->redirect(stdio, NULL, NULL) < 0)
         refuse("standard descriptors");
     for (int i = 0; i < 3; i++)
-        if (stdio[i] != YOKE_STDIO_NULL)
+        if (stdio[i] != YOKE_STDIO_NULL && stdio[i] != YOKE_STDIO_INHERIT)
             process->native_close(stdio[i]);
     if (process->traits_set(it->launch.traits, it->launch.traits_size) < 0)
         refuse("what it inherits");
     yoke__child_run(&start); /* directory and environment: failures are told in the record */
 }
 
-static int start_by_fork(int64_t *pid, order *it)
+static int start_by_fork(int64_t *pid, yoke__server_order *it)
 {
     YOKE_TRY(yoke__backend()->process->traits_check(it->launch.traits, it->launch.traits_size));
-    fflush(NULL); /* what the preload has printed must not be printed by every child */
     YOKE_TRY(yoke__backend()->process->fork(pid));
     if (*pid == 0)
         run_child(it);
     return YOKE_OK;
 }
 
-static int start_by_spawn(int64_t *pid, order *it)
+static int start_by_spawn(int64_t *pid, yoke__server_order *it)
 {
     yoke_launch launch = it->launch;
 
@@ -242,51 +206,34 @@ static int start_by_spawn(int64_t *pid, order *it)
     return yoke__backend()->process->spawn(pid, &launch);
 }
 
-/* The start time is asked for while the child can't have been reaped: from then on the client can watch it. */
-static int start(yoke_identity *out, order *it)
+/* The start time of a spawned child is asked for while it can't have been reaped: from then on the client can watch it. */
+static int start(yoke_identity *out, yoke__server_order *it)
 {
     int64_t pid;
 
     YOKE_TRY(make_room());
     YOKE_TRY(it->header.spawn ? start_by_spawn(&pid, it) : start_by_fork(&pid, it));
-    server.wards[server.ward_count++] = (ward){pid, it->header.message.record};
-    if (yoke__backend()->life->identify(out, pid) < 0)
+    server.wards[server.ward_count++] = (ward){pid, it->header.message.record, it->header.serial};
+    if (it->header.spawn && yoke__backend()->life->identify(out, pid) < 0)
         *out = (yoke_identity){.pid = pid};
     return YOKE_OK;
 }
 
-/* ---- answering -------------------------------------------------------------------------------------------------------- */
-
-static int answer(int code, const yoke_identity *child)
-{
-    const yoke_error  *error = yoke_last_error();
-    yoke__server_reply reply;
-
-    memset(&reply, 0, sizeof reply);
-    reply.magic = YOKE__SERVER_MAGIC;
-    reply.code = code;
-    reply.child = *child;
-    if (code < 0) {
-        reply.native = error->native;
-        snprintf((char *)reply.text, sizeof reply.text, "%s",
-                 error->code == code ? error->text : yoke_error_text(code));
-        reply.other_user = code == YOKE_EACCES && error->native == 0; /* traits_check; not the system's word */
-    }
-    return yoke__backend()->process->channel_send(server.channel, &reply, sizeof reply, NULL, 0);
-}
+/* ---- serving ---------------------------------------------------------------------------------------------------------- */
 
 static void serve_one(void)
 {
-    yoke_identity child = {0};
-    order         it;
-    int           rc = receive_order(&it);
+    yoke_identity      child = {0};
+    yoke__server_order it;
+    int                rc = yoke__server_order_receive(&it, server.channel, server.inbox);
 
-    if (rc == YOKE_EEOF || rc == YOKE_EPROTO)
-        leave(0); /* the client is gone */
+    if (rc == YOKE_EEOF || rc == YOKE_EPROTO || it.header.serial == 0)
+        leave(0); /* the client is gone, or could not be told: it finds the end of the channel, and another server */
+    server.serial = it.header.serial;
     if (rc == YOKE_OK)
         rc = start(&child, &it);
-    order_free(&it);
-    if (answer(rc, &child) < 0)
+    yoke__server_order_free(&it);
+    if ((rc < 0 || it.header.spawn) && answer(rc, &child) < 0)
         leave(0);
 }
 
@@ -325,11 +272,16 @@ static void hear_hello(void)
     yoke__server_hello hello;
     size_t             size, count;
 
-    if (receive(&hello, sizeof hello, &size, NULL, &count) < 0 || size != sizeof hello ||
-        hello.magic != YOKE__SERVER_MAGIC || hello.size != sizeof hello)
+    if (yoke__backend()->process->channel_recv(server.channel, &hello, sizeof hello, &size, NULL, 0, &count,
+                                               INT64_MAX) < 0 ||
+        size != sizeof hello || hello.magic != YOKE__SERVER_MAGIC || hello.size != sizeof hello)
         leave(YOKE__CHILD_REFUSED);
-    if (hello.has_preload)
-        preload(&hello.preload);
+    if (!hello.has_preload)
+        return;
+    preload(&hello.preload);
+    fflush(NULL); /* what it has printed must not be printed by every child */
+    const yoke_native stdio[3] = {YOKE_STDIO_NULL, YOKE_STDIO_INHERIT, YOKE_STDIO_INHERIT};
+    (void)yoke__backend()->process->redirect(stdio, NULL, NULL); /* whatever it has read from */
 }
 
 /* ---- its life --------------------------------------------------------------------------------------------------------- */
@@ -346,6 +298,11 @@ _Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_messa
         yoke__backend()->process->exit_now(YOKE__CHILD_REFUSED);
     }
     server.channel = natives[0];
+    server.inbox = malloc(YOKE__SERVER_PIECE);
+    if (!server.inbox) {
+        complain("is not reached, nor anything else", YOKE_ENOMEM);
+        leave(YOKE__CHILD_REFUSED);
+    }
     /* Where the system can: it then ends with its client even inside the preload. Elsewhere its loop sees the end. */
     (void)yoke__backend()->process->lifeline_arm(YOKE__CHILD_LIFE);
     rc = yoke__backend()->process->server_begin(&server.deaths);

@@ -62,7 +62,7 @@ static void put_launch(writer *to, const yoke_launch *launch)
         put(to, launch->traits, launch->traits_size);
 }
 
-int yoke__server_pack(uint8_t **out, size_t *size, const yoke_launch *launch)
+int yoke__server_pack(uint8_t **out, size_t *size, size_t front, const yoke_launch *launch)
 {
     writer counting = {0}, writing = {0};
 
@@ -71,11 +71,12 @@ int yoke__server_pack(uint8_t **out, size_t *size, const yoke_launch *launch)
         return yoke__fail(YOKE_EMSGSIZE,
                           "%zu bytes of environment and arguments are more than the forkserver takes (%u)",
                           counting.size, YOKE__SERVER_PACKED);
-    writing.bytes = malloc(counting.size);
-    if (!writing.bytes)
+    uint8_t *bytes = malloc(front + counting.size);
+    if (!bytes)
         return yoke__fail(YOKE_ENOMEM, "no memory for a request to the forkserver (%zu bytes)", counting.size);
+    writing.bytes = bytes + front;
     put_launch(&writing, launch);
-    *out = writing.bytes;
+    *out = bytes;
     *size = writing.size;
     return YOKE_OK;
 }
@@ -124,7 +125,7 @@ static int take_list(const char *const **out, reader *from)
         return YOKE_OK;
     if (count > from->left) /* each string has its NUL at least */
         return broken();
-    list = calloc((size_t)count + 1, sizeof *list);
+    list = malloc(((size_t)count + 1) * sizeof *list);
     if (!list)
         return yoke__fail(YOKE_ENOMEM, "no memory for a list of %u strings", count);
     for (uint32_t i = 0; i < count; i++) {
@@ -134,6 +135,7 @@ static int take_list(const char *const **out, reader *from)
             return rc;
         }
     }
+    list[count] = NULL;
     *out = list;
     return YOKE_OK;
 }

@@ -11,7 +11,7 @@ void yoke__server_parcel_free(yoke__server_parcel *it)
 {
     while (it->own_count > 0)
         yoke__backend()->process->native_close(it->own[--it->own_count]);
-    free(it->packed);
+    free(it->bytes);
 }
 
 /* The natives 0 to 2 are the standard ones. One that is closed is the null device for the child. */
@@ -62,7 +62,7 @@ int yoke__server_parcel_init(yoke__server_parcel *out, const yoke__start_request
     int                     rc;
 
     memset(&out->header, 0, sizeof out->header);
-    out->packed = NULL;
+    out->bytes = NULL;
     out->native_count = out->own_count = 0;
     out->header.magic = YOKE__SERVER_MAGIC;
     out->header.size = sizeof out->header;
@@ -72,7 +72,7 @@ int yoke__server_parcel_init(yoke__server_parcel *out, const yoke__start_request
     launch.traits = traits;
     if (!launch.environment)
         launch.environment = process->environment();
-    YOKE_TRY(yoke__server_pack(&out->packed, &size, &launch));
+    YOKE_TRY(yoke__server_pack(&out->bytes, &size, sizeof out->header, &launch));
     out->header.packed = (uint32_t)size;
     rc = add_natives(out, request);
     if (rc < 0)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define DAEMON_PATIENCE 2000 /* ms between asking daemons to end and ending them */
+#define FLUSH_SLICE     100  /* ms between looks at a child that is joined while messages go out */
 #define CHECK_PATIENCE  1000 /* the same, for all children, when YOKE_CHECK has failed */
 
 struct at_exit {
@@ -107,11 +108,16 @@ static void end_daemon(yoke__relative *child, void *user)
         await_or_kill(child, *(const yoke__deadline *)user);
 }
 
+/* It may be waiting for the rest of a message from this process, and end only when it has it. */
 static void join_child(yoke__relative *child, void *user)
 {
     (void)user;
-    if (!(child->flags & YOKE__START_DAEMON))
-        (void)yoke__child_wait(child, yoke__deadline_after(YOKE_FOREVER));
+    if (child->flags & YOKE__START_DAEMON)
+        return;
+    while (!yoke__conn_flush_all(FLUSH_SLICE))
+        if (yoke__child_wait(child, 0))
+            return;
+    (void)yoke__child_wait(child, yoke__deadline_after(YOKE_FOREVER));
 }
 
 void yoke__children_end(void)
@@ -120,6 +126,7 @@ void yoke__children_end(void)
 
     if (!yoke__children_any())
         return;
+    (void)yoke__conn_flush_all(YOKE__CONN_FLUSH); /* while daemons can still receive */
     deadline = yoke__deadline_after(DAEMON_PATIENCE);
     yoke__children_each(terminate_daemon, NULL);
     yoke__children_each(end_daemon, &deadline);
@@ -169,7 +176,7 @@ static void at_exit(void)
         return;
     run_handlers();
     yoke__children_end();
-    yoke__conn_flush_all(YOKE__CONN_FLUSH);
+    (void)yoke__conn_flush_all(YOKE__CONN_FLUSH);
     yoke__domains_leave();
 }
 
@@ -212,7 +219,7 @@ _Noreturn void yoke__process_leave(yoke_outcome how, int code, int error, const 
         run_handlers();
         yoke__children_end();
     }
-    yoke__conn_flush_all(YOKE__CONN_FLUSH);
+    (void)yoke__conn_flush_all(YOKE__CONN_FLUSH);
     fflush(NULL);
     yoke__shms_leave();
     yoke__record_finish(yoke__self_record(), yoke__self_state.token, &result);

@@ -85,12 +85,14 @@ _Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_messa
                                     size_t native_count);
 /* Whether this process's forkserver lives. */
 bool yoke__forkserver_alive(void);
-/* By the forkserver, for a child of its: how the system says that it ended. One store, and wakes who waits for it. */
-void yoke__process_note_exit(yoke_domain *domain, yoke__id record, const yoke_exit_status *status);
+/* By the forkserver, for a child of its: how the system says that it ended. One store, and wakes who waits for it. False:
+ * it ended before its function began, and somebody still has the record. */
+bool yoke__process_note_exit(yoke_domain *domain, yoke__id record, const yoke_exit_status *status);
 
 /* ---- a child's life ---------------------------------------------------------------------------------------------- */
 
-typedef struct yoke__child_start {
+typedef struct yoke__child_start yoke__child_start;
+struct yoke__child_start {
     yoke_domain        *domain; /* mapped; it has no token yet */
     yoke__start_message message;
     yoke_native         lifeline; /* read end or YOKE_NO_NATIVE */
@@ -104,7 +106,8 @@ typedef struct yoke__child_start {
     size_t         arguments_size;
     yoke_conn    **conns; /* the handles that go with natives: one of the two is NULL for each */
     yoke_shm     **shms;
-} yoke__child_start;
+    void (*claimed)(yoke_domain *domain, yoke__token self); /* called once the record is this process's; or NULL */
+};
 
 /* Runs a started child to its end; for all methods. In a forked child the fork hooks have run. */
 _Noreturn void yoke__child_run(const yoke__child_start *start);

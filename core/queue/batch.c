@@ -1,6 +1,7 @@
 /* Many messages at a time: one lock and one wake-up for all of them. */
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "../wait/hub.h"
 #include "queue.h"
 
 #include <string.h>
@@ -69,6 +70,8 @@ static int put_all(yoke__queue *queue, put_batch *batch, int64_t timeout)
     while (batch->done < batch->count) {
         int rc = prepare(queue, batch);
         if (rc == YOKE_OK)
+            rc = attempt_put(queue, batch);
+        if (rc == YOKE_ETIMEDOUT)
             rc = yoke__queue_wait_for_room(queue, attempt_put, batch, yoke__deadline_timeout(deadline));
         if (rc == YOKE_ETIMEDOUT)
             rc = yoke__queue_fail_full(queue, batch->put.limit, timeout);
@@ -96,32 +99,24 @@ int yoke_queue_put_many(yoke_queue *handle, const yoke_bytes *messages, size_t c
 /* ---- get --------------------------------------------------------------------------------------------------------- */
 
 typedef struct get_batch {
-    uint8_t  *buffer;
-    uint64_t  capacity;
-    uint64_t  used;
+    uint8_t  *next; /* where the next one goes */
+    uint64_t  room; /* and what is left there */
     size_t   *sizes;
     size_t    most;
     size_t    count;
     yoke__get get; /* the one that comes next, or the last, still to be copied */
 } get_batch;
 
-static void *into_rest(void *user, uint64_t size, int *code)
-{
-    get_batch *batch = (get_batch *)user;
-
-    if (size <= batch->capacity - batch->used)
-        return batch->buffer + batch->used;
-    *code = YOKE_EMSGSIZE;
-    return NULL;
-}
-
 /* Takes what fits. A message outside the rings is copied after the lock is released, so a large one ends the run. */
 static int take_run(yoke__queue *queue, get_batch *batch)
 {
     while (batch->count < batch->most) {
+        batch->get.target = batch->next;
+        batch->get.capacity = batch->room;
         YOKE_TRY(yoke__queue_take(queue, &batch->get));
         batch->sizes[batch->count++] = (size_t)batch->get.size;
-        batch->used += batch->get.size;
+        batch->next += batch->get.size;
+        batch->room -= batch->get.size;
         if (!batch->get.block)
             continue;
         if (batch->get.size > YOKE__INLINE_LARGEST)
@@ -151,21 +146,19 @@ int yoke_queue_get_many(yoke_queue *handle, void *buffer, size_t capacity, size_
                         int64_t timeout)
 {
     yoke__queue queue;
-    get_batch   batch = {.buffer = (uint8_t *)buffer, .capacity = capacity, .sizes = sizes, .most = most};
+    get_batch   batch = {.next = (uint8_t *)buffer, .room = capacity, .sizes = sizes, .most = most};
     int         rc;
 
     if ((!buffer && capacity) || !sizes || !most || !count)
         return yoke__fail(YOKE_EINVAL, "a batch needs a buffer, room for at least one size, and count");
     YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_GET));
-    batch.get = (yoke__get){.content = YOKE__CONTENT_BYTES,
-                            .hold = yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE),
-                            .destination = into_rest,
-                            .user = &batch};
-    rc = yoke__queue_wait_for_some(&queue, attempt_get, &batch, timeout);
-    if (rc == YOKE_EMSGSIZE) {
+    batch.get = (yoke__get){.content = YOKE__CONTENT_BYTES, .hold = yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE)};
+    rc = attempt_get(&queue, &batch);
+    if (rc == YOKE_ETIMEDOUT)
+        rc = yoke__queue_wait_for_some(&queue, attempt_get, &batch, timeout);
+    yoke__native_settle(queue.handle);
+    if (rc == YOKE_EMSGSIZE)
         sizes[0] = (size_t)batch.get.size;
-        return yoke__fail(YOKE_EMSGSIZE, "the next message has %zu bytes, the buffer room for %zu", sizes[0], capacity);
-    }
     *count = batch.count;
     return rc;
 }

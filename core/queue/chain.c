@@ -16,11 +16,9 @@ yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t
     return ring;
 }
 
-yoke__ring *yoke__chain_last(yoke__queue *queue)
+yoke__ring *yoke__chain_follow(yoke__queue *queue, yoke__ring *ring)
 {
-    uint64_t    offset = yoke__a64_load_relaxed(&queue->state->tail_ring);
-    yoke__ring *ring = yoke__queue_ring(queue, offset);
-    uint64_t    next = yoke__a64_load_relaxed(&ring->next);
+    uint64_t next = yoke__a64_load_relaxed(&ring->next);
 
     while (next) { /* who linked it died before it moved tail_ring */
         yoke__a64_store_release(&queue->state->tail_ring, next);
@@ -75,7 +73,14 @@ static void retire(yoke__queue *queue, yoke__ring *ring)
         yoke__free(queue->domain, ring);
 }
 
-yoke__ring *yoke__chain_first(yoke__queue *queue)
+/* Producers still find this ring by tail_ring: whoever linked the next one has not come further, or died there. Nothing
+ * has been put into the next one yet, and this one must not go. */
+static bool is_tail(const yoke__queue *queue, const yoke__ring *ring)
+{
+    return yoke__a64_load_acquire(&queue->state->tail_ring) == yoke__domain_offset(queue->domain, ring);
+}
+
+yoke__ring *yoke__chain_advance(yoke__queue *queue)
 {
     for (;;) {
         yoke__ring *ring = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->head_ring));
@@ -85,7 +90,7 @@ yoke__ring *yoke__chain_first(yoke__queue *queue)
         if (head != ring->tail_seen)
             return ring;
         next = yoke__a64_load_acquire(&ring->next);
-        if (next == 0 || head != yoke__a64_load_acquire(&ring->tail))
+        if (next == 0 || head != yoke__a64_load_acquire(&ring->tail) || is_tail(queue, ring))
             return ring;
         yoke__alloc_take(queue->domain, ring);
         yoke__a64_store_release(&queue->state->head_ring, next);

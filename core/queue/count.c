@@ -24,14 +24,10 @@ static uint64_t tail_sequence(const yoke__queue *queue)
 {
     uint64_t sequence;
     uint64_t ring;
-    uint64_t next;
 
-    do {
+    do { /* what is linked behind tail_ring holds nothing yet, and the ring may be freed once tail_ring has moved */
         ring = yoke__a64_load_acquire(&queue->state->tail_ring);
         sequence = sequence_of(&yoke__queue_ring(queue, ring)->tail);
-        next = yoke__a64_load_acquire(&yoke__queue_ring(queue, ring)->next);
-        if (next) /* linked, but its linker has not moved tail_ring yet, or died before */
-            sequence = sequence_of(&yoke__queue_ring(queue, next)->tail);
     } while (ring != yoke__a64_load_acquire(&queue->state->tail_ring));
     return sequence;
 }
@@ -86,24 +82,6 @@ uint64_t yoke__queue_unfinished(yoke__queue *queue)
     return yoke__queue_puts(queue) - done;
 }
 
-/* Lock of that side held. */
-static void add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
-{
-    yoke__a64_store_relaxed(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
-}
-
-void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size)
-{
-    add(queue->state->puts, sequence, 1);
-    add(queue->state->put_bytes, sequence, size);
-}
-
-void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size)
-{
-    add(queue->state->gets, sequence, 1);
-    add(queue->state->got_bytes, sequence, size);
-}
-
 /* ---- for users --------------------------------------------------------------------------------------------------- */
 
 static uint64_t redeliveries(yoke__queue *queue)
@@ -124,7 +102,7 @@ int64_t yoke_queue_size(const yoke_queue *handle)
     yoke__queue queue;
 
     if (!yoke__queue_of(&queue, handle))
-        return YOKE_EINVAL;
+        return yoke_last_error()->code;
     return (int64_t)(yoke__queue_count(&queue) + redeliveries(&queue));
 }
 
@@ -144,7 +122,7 @@ bool yoke_queue_full(const yoke_queue *handle)
     if (!yoke__queue_of(&queue, handle))
         return false;
     yoke__queue_lock(&queue, &queue.state->producers);
-    full = yoke__queue_over_limit(&queue, 1, &limit);
+    full = yoke__queue_over_limit(&queue, yoke__queue_tail(&queue), 1, &limit);
     yoke__queue_unlock(&queue, &queue.state->producers);
     return full;
 }

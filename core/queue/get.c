@@ -6,19 +6,11 @@
  */
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "../wait/hub.h"
 #include "queue.h"
 #include "ring.h"
 
 #include <string.h>
-
-static int check_content(yoke__content found, yoke__content wanted)
-{
-    if (found == wanted)
-        return YOKE_OK;
-    return yoke__fail(YOKE_ETYPE, found == YOKE__CONTENT_VARIANT
-                                      ? "the next message is a variant: take it with yoke_queue_get_variant()"
-                                      : "the next message is bytes, not a variant");
-}
 
 int yoke__queue_fail_damaged(void)
 {
@@ -39,15 +31,23 @@ yoke__message_block *yoke__queue_block_at(yoke__queue *queue, uint64_t offset)
 
 /* ---- under the consumers' lock ----------------------------------------------------------------------------------- */
 
-/* Is it what the caller wants, and where does it go? */
-static int accept(yoke__get *get, yoke__content content, uint64_t size)
+static int refuse(const yoke__get *get, yoke__content content)
 {
-    int rc = check_content(content, get->content);
+    if (content != get->content)
+        return yoke__fail(YOKE_ETYPE, content == YOKE__CONTENT_VARIANT
+                                          ? "the next message is a variant: take it with yoke_queue_get_variant()"
+                                          : "the next message is bytes, not a variant");
+    return yoke__fail(YOKE_EMSGSIZE, "the next message has %llu bytes, the buffer room for %llu",
+                      (unsigned long long)get->size, (unsigned long long)get->capacity);
+}
 
+/* Is it what the caller wants, and where does it go? */
+static inline int accept(yoke__get *get, yoke__content content, uint64_t size)
+{
     get->size = size;
-    if (rc == YOKE_OK && get->destination)
-        get->target = get->destination(get->user, size, &rc);
-    return rc;
+    if (content == get->content && get->make_target)
+        YOKE_TRY(get->make_target(get, size));
+    return content == get->content && (get->no_copy || size <= get->capacity) ? YOKE_OK : refuse(get, content);
 }
 
 /* The message is this process's from here on. */
@@ -97,7 +97,7 @@ static int move_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const 
     return YOKE_OK;
 }
 
-static int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
+static inline int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
 {
     if (record->form == YOKE__FORM_BLOCK)
         return take_block(queue, get, ring, record, head);
@@ -136,7 +136,7 @@ static int fail_shut(yoke__queue *queue, uint32_t shut)
     return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down, and nothing is left in it");
 }
 
-int yoke__queue_take(yoke__queue *queue, yoke__get *get)
+static inline int take(yoke__queue *queue, yoke__get *get)
 {
     uint32_t      shut = yoke__a32_load_acquire(&queue->state->shut);
     uint64_t      redelivered = yoke__a64_load_relaxed(&queue->state->redeliver);
@@ -160,13 +160,18 @@ int yoke__queue_take(yoke__queue *queue, yoke__get *get)
     return shut ? fail_shut(queue, shut) : YOKE_ETIMEDOUT;
 }
 
+int yoke__queue_take(yoke__queue *queue, yoke__get *get)
+{
+    return take(queue, get);
+}
+
 /* ---- the whole call ---------------------------------------------------------------------------------------------- */
 
 void yoke__queue_finish(yoke__queue *queue, yoke__get *get)
 {
     if (!get->block)
         return;
-    if (get->target && get->size)
+    if (!get->no_copy && get->size)
         memcpy(get->target, yoke__message_payload(get->block), (size_t)get->size);
     if (!get->hold)
         yoke__free(queue->domain, get->block);
@@ -178,19 +183,22 @@ static int attempt_get(yoke__queue *queue, void *user)
     int        rc;
 
     yoke__queue_lock(queue, &queue->state->consumers);
-    rc = yoke__queue_take(queue, get);
+    rc = take(queue, get);
     yoke__queue_unlock(queue, &queue->state->consumers);
     if (rc != YOKE_OK)
         return rc;
-    yoke__queue_finish(queue, get);
+    if (get->block)
+        yoke__queue_finish(queue, get);
     yoke__queue_wake(queue, &queue->state->putters_sleep, &queue->state->space);
     return YOKE_OK;
 }
 
-static bool may_get(yoke__queue *queue, void *user)
+static uint64_t may_get(yoke__queue *queue, void *user)
 {
     (void)user;
-    return yoke__queue_has_some(queue) || yoke__a32_load_relaxed(&queue->state->shut);
+    if (yoke__a64_load_relaxed(&queue->state->redeliver) || yoke__a32_load_relaxed(&queue->state->shut))
+        return 1;
+    return yoke__queue_count(queue);
 }
 
 int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,
@@ -217,5 +225,10 @@ int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *qu
 
 int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
-    return yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
+    int rc = attempt_get(queue, get);
+
+    if (rc == YOKE_ETIMEDOUT)
+        rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
+    yoke__native_settle(queue->handle);
+    return rc;
 }

@@ -125,14 +125,18 @@ typedef struct yoke__queue_state {
     yoke__a32 roles;     /* bumped when a role may have lost its last user: sleepers look who is left */
     yoke__a32 carries;   /* 1 once a message with handles was put, for good */
     yoke__a64 head_ring; /* where consumers are; under their lock */
-    yoke__a64 tail_ring; /* where producers were; under their lock; follow next from here */
-    yoke__a64 spare;     /* a drained ring kept for reuse, or 0; set under the consumers' lock, taken by a CAS to 0 */
+    yoke__a64
+        tail_ring;   /* where producers were; under their lock; follow next from here. That ring stays in the chain. */
+    yoke__a64 spare; /* a drained ring kept for reuse, or 0; set under the consumers' lock, taken by a CAS to 0 */
     uint64_t  reserved_mostly;
     /* sleepers: flags on a line of their own, set by those about to sleep, cleared by who wakes one */
     yoke__a32 getters_sleep;
     yoke__a32 putters_sleep;
     yoke__a32 joiners_sleep;
-    uint32_t  reserved_sleep[13];
+    uint32_t  reserved_joiners;
+    yoke__a64 get_watchers; /* who wants to know that a get may succeed (wait/watchers.h) */
+    yoke__a64 put_watchers;
+    uint32_t  reserved_sleep[8];
     /* producers' line */
     yoke__a32 producers; /* owner word */
     yoke__a32 reserving; /* 1 while reserved_* are being changed: who finds it so counts anew */

@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-/* Most messages a queue can count, whatever the options say. */
-#define COUNTABLE (YOKE__SEQUENCE_MASK - 1)
-
 static bool has_limits(const yoke__queue *queue)
 {
     return queue->state->max_items || queue->state->max_bytes;
@@ -81,55 +78,56 @@ static uint64_t most_items(const yoke__queue *queue)
 {
     uint64_t limit = queue->state->max_items;
 
-    return limit && limit < COUNTABLE ? limit : COUNTABLE;
+    return limit && limit < YOKE__QUEUE_COUNTABLE ? limit : YOKE__QUEUE_COUNTABLE;
 }
 
 /* Producers' lock held: messages in the rings, by an old head unless that makes more than enough. */
-static uint64_t items_at_least(yoke__queue *queue, uint64_t tail, uint64_t enough)
+static uint64_t count_items(yoke__queue *queue, uint64_t tail, uint64_t enough)
 {
-    yoke__queue_state *state = queue->state;
-
-    if (((tail - state->head_sequence_seen) & YOKE__SEQUENCE_MASK) > enough)
-        state->head_sequence_seen = yoke__queue_head_sequence(queue);
-    return (tail - state->head_sequence_seen) & YOKE__SEQUENCE_MASK;
+    if (yoke__queue_items_at_most(queue, tail) > enough)
+        queue->state->head_sequence_seen = yoke__queue_head_sequence(queue);
+    return yoke__queue_items_at_most(queue, tail);
 }
 
-static bool over_items(yoke__queue *queue)
+static bool over_items(yoke__queue *queue, uint64_t tail)
 {
-    uint64_t tail = yoke__position_sequence(yoke__a64_load_relaxed(&yoke__chain_last(queue)->tail));
     uint64_t reserved = yoke__a64_load_relaxed(&queue->state->reserved_items);
     uint64_t most = most_items(queue);
 
-    return reserved >= most || items_at_least(queue, tail, most - 1 - reserved) + reserved >= most;
+    return reserved >= most || count_items(queue, tail, most - 1 - reserved) + reserved >= most;
 }
 
-bool yoke__queue_over_limit(yoke__queue *queue, uint64_t size, const char **limit)
+bool yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
 {
     uint64_t max_bytes = queue->state->max_bytes;
 
     put_right(queue);
     *limit = "max_items";
-    if (over_items(queue))
+    if (over_items(queue, tail))
         return true;
     *limit = "max_bytes";
     return max_bytes &&
            yoke__queue_bytes(queue) + yoke__a64_load_relaxed(&queue->state->reserved_bytes) + size > max_bytes;
 }
 
-bool yoke__queue_has_room(const yoke__queue *queue)
-{
-    /* Without the lock only the items can be looked at; bytes are found out by an attempt. */
-    return queue->state->max_bytes || yoke__queue_count(queue) < most_items(queue) ||
-           yoke__a32_load_relaxed(&queue->state->shut);
-}
-
-void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
+void yoke__queue_raise_high(yoke__queue *queue, uint64_t tail)
 {
     uint64_t high = yoke__a64_load_relaxed(&queue->state->high_items);
-    uint64_t items = items_at_least(queue, tail, high);
+    uint64_t items = count_items(queue, tail, high);
 
     if (items > high)
         yoke__a64_store_relaxed(&queue->state->high_items, items);
+}
+
+uint64_t yoke__queue_room(const yoke__queue *queue)
+{
+    uint64_t count;
+
+    /* Without the lock only the items can be looked at; bytes are found out by an attempt. */
+    if (queue->state->max_bytes || yoke__a32_load_relaxed(&queue->state->shut))
+        return 1;
+    count = yoke__queue_count(queue);
+    return count < most_items(queue) ? most_items(queue) - count : 0;
 }
 
 int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t timeout)

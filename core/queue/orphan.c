@@ -21,8 +21,7 @@ void yoke__queue_unreferenced(yoke_domain *domain, yoke__id id, void *object)
     if (!yoke__queue_has(&queue, YOKE__QUEUE_REPORT_ORPHANED))
         return;
     yoke__a32_add_acq_rel(&queue.state->roles, 1);
-    yoke__queue_wake_all(&queue, &queue.state->items);
-    yoke__queue_wake_all(&queue, &queue.state->space);
+    yoke__queue_wake_everybody(&queue);
 }
 
 int yoke_queue_drop(yoke_queue *handle, unsigned roles)

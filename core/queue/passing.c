@@ -5,7 +5,6 @@
 #include "../domain/allocator.h"
 #include "../error.h"
 #include "../message/message.h"
-#include "../process/cargo.h"
 #include "queue.h"
 
 #include <string.h>
@@ -50,10 +49,11 @@ void yoke__queue_references(yoke_domain *domain, yoke__id id, void *object,
 
 static int reference_to(yoke__reference *out, const yoke__queue *queue, const yoke__packed_handle *packed)
 {
-    yoke__kind          kind = yoke__carried_kind_of(packed->kind);
+    yoke__kind          kind = yoke__kind_of_handle(packed->kind);
     const yoke__handle *handle;
 
-    if (kind == YOKE__KIND_NONE || kind == YOKE__KIND_SHM) /* a segment's memory would have to travel too */
+    /* A connection's descriptor and a segment's memory would have to travel too. */
+    if (kind == YOKE__KIND_NONE || kind == YOKE__KIND_CONN || kind == YOKE__KIND_SHM)
         return yoke__fail(YOKE_ENOTSUP, "a %s can't be put into a queue, only objects of its domain",
                           yoke__item_kind_name(packed->kind));
     handle = yoke__handle_check(packed->handle, kind);
@@ -91,7 +91,7 @@ static int open_handle(void *user, uint32_t kind, uint32_t position, void **hand
     if (position >= from->block->handles)
         return yoke__fail(YOKE_EPROTO, "a message names a handle that doesn't travel with it");
     YOKE_TRY(
-        yoke__handle_open(&opened, from->queue->domain, yoke__carried_kind_of(kind), ids_of(from->block)[position]));
+        yoke__handle_open(&opened, from->queue->domain, yoke__kind_of_handle(kind), ids_of(from->block)[position]));
     *handle = opened;
     return YOKE_OK;
 }

@@ -10,7 +10,7 @@ enum { OFFSET, TICKET };
 int yoke_queue_peek(yoke_queue *handle, yoke_view *view, int64_t timeout)
 {
     yoke__queue queue;
-    yoke__get   get = {.content = YOKE__CONTENT_BYTES, .hold = true};
+    yoke__get   get = {.content = YOKE__CONTENT_BYTES, .hold = true, .no_copy = true};
 
     if (!view)
         return yoke__fail(YOKE_EINVAL, "view is NULL");
@@ -32,6 +32,27 @@ static int fail_not_held(void)
                       "released or returned before?");
 }
 
+/* Takes the message behind a view out of the hands of this process: for good, or back to the queue. */
+static int let_go(yoke__message_block **out, yoke__queue *queue, yoke_view *view, bool back)
+{
+    yoke__message_block *block;
+
+    if (!view)
+        return yoke__fail(YOKE_EINVAL, "view is NULL");
+    yoke__queue_lock(queue, &queue->state->consumers);
+    block = yoke__hold_find(queue, view->private_[OFFSET], view->private_[TICKET]);
+    if (block && back)
+        yoke__hold_return(queue, block, true);
+    else if (block)
+        yoke__hold_end(queue, block);
+    yoke__queue_unlock(queue, &queue->state->consumers);
+    if (!block)
+        return fail_not_held();
+    memset(view, 0, sizeof *view);
+    *out = block;
+    return YOKE_OK;
+}
+
 int yoke_queue_release(yoke_queue *handle, yoke_view *view)
 {
     yoke__queue          queue;
@@ -39,16 +60,7 @@ int yoke_queue_release(yoke_queue *handle, yoke_view *view)
 
     if (!yoke__queue_of(&queue, handle))
         return yoke_last_error()->code;
-    if (!view)
-        return yoke__fail(YOKE_EINVAL, "view is NULL");
-    yoke__queue_lock(&queue, &queue.state->consumers);
-    block = yoke__hold_find(&queue, view->private_[OFFSET], view->private_[TICKET]);
-    if (block)
-        yoke__hold_end(&queue, block);
-    yoke__queue_unlock(&queue, &queue.state->consumers);
-    if (!block)
-        return fail_not_held();
-    memset(view, 0, sizeof *view);
+    YOKE_TRY(let_go(&block, &queue, view, false));
     yoke__queue_done_with(&queue, block);
     return YOKE_OK;
 }
@@ -60,16 +72,7 @@ int yoke_queue_return(yoke_queue *handle, yoke_view *view)
 
     if (!yoke__queue_of(&queue, handle))
         return yoke_last_error()->code;
-    if (!view)
-        return yoke__fail(YOKE_EINVAL, "view is NULL");
-    yoke__queue_lock(&queue, &queue.state->consumers);
-    block = yoke__hold_find(&queue, view->private_[OFFSET], view->private_[TICKET]);
-    if (block)
-        yoke__hold_return(&queue, block, true);
-    yoke__queue_unlock(&queue, &queue.state->consumers);
-    if (!block)
-        return fail_not_held();
-    memset(view, 0, sizeof *view);
+    YOKE_TRY(let_go(&block, &queue, view, true));
     yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
     return YOKE_OK;
 }

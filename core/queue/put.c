@@ -8,7 +8,7 @@
 
 /* ---- one message, under the producers' lock ---------------------------------------------------------------------- */
 
-static void write_record(yoke__queue *queue, yoke__record *record, const yoke__put *put)
+static inline void write_record(yoke__queue *queue, yoke__record *record, const yoke__put *put)
 {
     record->content = (uint8_t)put->content;
     if (put->block) {
@@ -23,13 +23,18 @@ static void write_record(yoke__queue *queue, yoke__record *record, const yoke__p
     }
 }
 
-static int append(yoke__queue *queue, const yoke__put *put)
+static inline int append(yoke__queue *queue, yoke__put *put)
 {
     uint64_t      payload = put->block ? 0 : put->size;
     yoke__ring   *ring = yoke__chain_last(queue);
-    uint64_t      tail;
-    yoke__record *record = yoke__ring_room(ring, payload, &tail);
+    uint64_t      tail = yoke__position_sequence(yoke__a64_load_relaxed(&ring->tail));
+    yoke__record *record;
 
+    if (yoke__a32_load_relaxed(&queue->state->shut))
+        return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
+    if (yoke__queue_over_limit(queue, tail, put->size, &put->limit))
+        return YOKE_ETIMEDOUT;
+    record = yoke__ring_room(ring, payload, &tail);
     if (!record) {
         ring = yoke__chain_grow(queue, ring);
         if (!ring)
@@ -45,10 +50,6 @@ static int append(yoke__queue *queue, const yoke__put *put)
 
 int yoke__queue_append(yoke__queue *queue, yoke__put *put)
 {
-    if (yoke__a32_load_relaxed(&queue->state->shut))
-        return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
-    if (yoke__queue_over_limit(queue, put->size, &put->limit))
-        return YOKE_ETIMEDOUT;
     return append(queue, put);
 }
 
@@ -59,17 +60,17 @@ static int attempt_put(yoke__queue *queue, void *user)
     int rc;
 
     yoke__queue_lock(queue, &queue->state->producers);
-    rc = yoke__queue_append(queue, (yoke__put *)user);
+    rc = append(queue, (yoke__put *)user);
     yoke__queue_unlock(queue, &queue->state->producers);
     if (rc == YOKE_OK)
         yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
     return rc;
 }
 
-static bool may_put(yoke__queue *queue, void *user)
+static uint64_t may_put(yoke__queue *queue, void *user)
 {
     (void)user;
-    return yoke__queue_has_room(queue);
+    return yoke__queue_room(queue);
 }
 
 int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *queue, void *user), void *user,
@@ -92,8 +93,11 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
 
 int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout)
 {
-    int rc = yoke__queue_wait_for_room(queue, attempt_put, put, timeout);
+    int rc = attempt_put(queue, put);
 
+    if (rc != YOKE_ETIMEDOUT)
+        return rc;
+    rc = yoke__queue_wait_for_room(queue, attempt_put, put, timeout);
     return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(queue, put->limit, timeout) : rc;
 }
 

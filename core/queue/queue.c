@@ -8,43 +8,26 @@
 #include "../options.h"
 #include "../sync/owner_word.h"
 
-void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
+void yoke__queue_lock_held(yoke__queue *queue, yoke__a32 *side)
 {
-    uint32_t nobody = 0;
-
-    if (yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
-        return;
     if (yoke__owner_acquire(queue->domain, side, INT64_MAX, NULL) == YOKE_OWNER_DIED &&
         side == &queue->state->consumers)
         yoke__journal_redo(queue);
 }
 
-void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side)
+/* As yoke__owner_release() does. */
+void yoke__queue_wake_waiter(yoke__queue *queue, yoke__a32 *side)
 {
-    yoke__owner_release(queue->domain, side);
+    yoke__fence_seq_cst();
+    yoke__word_wake(queue->domain, side, 1);
 }
 
-bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
+int yoke__queue_refuse(const yoke__queue *queue, yoke_queue_role role)
 {
-    yoke__handle *checked = yoke__handle_check(handle, YOKE__KIND_QUEUE);
-
-    if (!checked || !yoke__domain_token(checked->domain)) /* no token: no lock could be taken */
-        return false;
-    out->domain = checked->domain;
-    out->state = (yoke__queue_state *)checked->object;
-    out->handle = checked;
-    out->id = checked->id;
-    return true;
-}
-
-int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role role)
-{
-    if (!yoke__queue_of(out, handle))
+    if (!queue->handle)
         return yoke_last_error()->code;
-    if (out->handle->lacks & (uint32_t)role)
-        return yoke__fail(YOKE_EACCES, "this handle has given up %s the queue",
-                          role == YOKE_MAY_PUT ? "putting into" : "getting from");
-    return YOKE_OK;
+    return yoke__fail(YOKE_EACCES, "this handle has given up %s the queue",
+                      role == YOKE_MAY_PUT ? "putting into" : "getting from");
 }
 
 /* ---- making and opening ------------------------------------------------------------------------------------------ */
@@ -132,9 +115,7 @@ static void wake_sleepers(yoke__handle *handle)
 {
     yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id};
 
-    yoke__queue_wake_all(&queue, &queue.state->items);
-    yoke__queue_wake_all(&queue, &queue.state->space);
-    yoke__queue_wake_all(&queue, &queue.state->finished);
+    yoke__queue_wake_everybody(&queue);
 }
 
 /* Nobody could let go any more of what this handle holds. */
@@ -181,7 +162,7 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
     uint64_t    discarded = 0;
 
     if (!yoke__queue_of(&queue, handle))
-        return YOKE_EINVAL;
+        return yoke_last_error()->code;
     if (how != YOKE_DRAIN && how != YOKE_IMMEDIATE)
         return yoke__fail(YOKE_EINVAL, "%d is no way to shut a queue down", (int)how);
     yoke__queue_lock(&queue, &queue.state->producers); /* no put is under way when the word changes */
@@ -194,7 +175,7 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
         yoke__queue_unlock(&queue, &queue.state->consumers);
         collect_carried(&queue);
     }
-    wake_sleepers(queue.handle);
+    yoke__queue_wake_everybody(&queue);
     return (int64_t)discarded;
 }
 

@@ -23,13 +23,42 @@ typedef struct yoke__queue {
 extern const yoke__object_type yoke__queue_type;
 
 /* The queue behind a handle; false with the error noted. */
-bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle);
-/* The same for what needs a role that the handle may have given up. The code is YOKE_EINVAL or YOKE_EACCES. */
-int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role role);
+static inline bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
+{
+    yoke__handle *checked = yoke__handle_check(handle, YOKE__KIND_QUEUE);
+
+    if (!checked || !yoke__domain_token(checked->domain)) /* no token: no lock could be taken */
+        return false;
+    out->domain = checked->domain;
+    out->state = (yoke__queue_state *)checked->object;
+    out->handle = checked;
+    out->id = checked->id;
+    return true;
+}
+/* The same for what needs a role that the handle may have given up: YOKE_EACCES, or what was noted. */
+int               yoke__queue_refuse(const yoke__queue *queue, yoke_queue_role role);
+static inline int yoke__queue_for(yoke__queue *out, const yoke_queue *handle, yoke_queue_role role)
+{
+    out->handle = NULL;
+    return yoke__queue_of(out, handle) && !(out->handle->lacks & (uint32_t)role) ? YOKE_OK
+                                                                                 : yoke__queue_refuse(out, role);
+}
 
 /* The producers' or the consumers' lock; what a dead owner left is put right by who takes it. */
-void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side);
-void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side);
+void               yoke__queue_lock_held(yoke__queue *queue, yoke__a32 *side);
+static inline void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
+{
+    uint32_t nobody = 0;
+
+    if (!yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
+        yoke__queue_lock_held(queue, side);
+}
+void               yoke__queue_wake_waiter(yoke__queue *queue, yoke__a32 *side);
+static inline void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side)
+{
+    if (yoke__a32_exchange_acq_rel(side, 0) & YOKE__WAITERS)
+        yoke__queue_wake_waiter(queue, side);
+}
 
 static inline yoke__ring *yoke__queue_ring(const yoke__queue *queue, uint64_t offset)
 {
@@ -44,14 +73,32 @@ static inline bool yoke__queue_has(const yoke__queue *queue, uint32_t option)
     return (queue->state->options & option) != 0;
 }
 
+/* Where those are noted who want to know that a get (or a put) may succeed. */
+static inline yoke__a64 *yoke__queue_watchers(yoke__queue_state *state, bool put)
+{
+    return put ? &state->put_watchers : &state->get_watchers;
+}
+
 /* -- chain.c */
 
 /* Producers' lock held: the ring that takes the next record. */
-yoke__ring *yoke__chain_last(yoke__queue *queue);
+yoke__ring               *yoke__chain_follow(yoke__queue *queue, yoke__ring *ring);
+static inline yoke__ring *yoke__chain_last(yoke__queue *queue)
+{
+    yoke__ring *ring = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->tail_ring));
+
+    return yoke__a64_load_relaxed(&ring->next) ? yoke__chain_follow(queue, ring) : ring;
+}
 /* Producers' lock held: links a larger ring behind last. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_grow(yoke__queue *queue, yoke__ring *last);
 /* Consumers' lock held: the ring that holds the oldest record or will; drained ones before it are given back. */
-yoke__ring *yoke__chain_first(yoke__queue *queue);
+yoke__ring               *yoke__chain_advance(yoke__queue *queue);
+static inline yoke__ring *yoke__chain_first(yoke__queue *queue)
+{
+    yoke__ring *ring = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->head_ring));
+
+    return yoke__a64_load_relaxed(&ring->head) != ring->tail_seen ? ring : yoke__chain_advance(queue);
+}
 /* A ring for a queue, owned by this process's token. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t sequence);
 /* Both locks held: whether the chain links that ring. */
@@ -65,25 +112,62 @@ uint64_t yoke__queue_count(const yoke__queue *queue);
 bool yoke__queue_has_some(const yoke__queue *queue);
 /* Messages put and not done with; joinable queues only. */
 uint64_t yoke__queue_unfinished(yoke__queue *queue);
+/* Producers' lock held: message number of the tail. */
+static inline uint64_t yoke__queue_tail(yoke__queue *queue)
+{
+    return yoke__position_sequence(yoke__a64_load_relaxed(&yoke__chain_last(queue)->tail));
+}
 /* Messages ever put, and bytes of those between head and tail. */
 uint64_t yoke__queue_puts(const yoke__queue *queue);
 uint64_t yoke__queue_bytes(const yoke__queue *queue);
 /* Message number of the oldest message still there, at one moment of the call: a ring may be drained and reused between
  * two loads, which a second look at head_ring shows. */
 uint64_t yoke__queue_head_sequence(const yoke__queue *queue);
+/* Lock of that side held. */
+static inline void yoke__queue_add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
+{
+    yoke__a64_store_relaxed(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
+}
 /* Consumers' lock held: adds a message that leaves the rings as number `sequence`, before the head shows it. */
-void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size);
+static inline void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size)
+{
+    yoke__queue_add(queue->state->gets, sequence, 1);
+    yoke__queue_add(queue->state->got_bytes, sequence, size);
+}
 /* Producers' lock held: adds a message that enters as number `sequence`, before the tail shows it. */
-void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size);
+static inline void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size)
+{
+    yoke__queue_add(queue->state->puts, sequence, 1);
+    yoke__queue_add(queue->state->put_bytes, sequence, size);
+}
 
 /* -- limit.c */
 
-/* Producers' lock held: would one more message of that size pass a limit? Names it in *limit. */
-bool yoke__queue_over_limit(yoke__queue *queue, uint64_t size, const char **limit);
-/* Whether a put may find room: a look without a lock. */
-bool yoke__queue_has_room(const yoke__queue *queue);
+/* Most messages a queue can count, whatever the options say. */
+#define YOKE__QUEUE_COUNTABLE (YOKE__SEQUENCE_MASK - 1)
+/* Producers' lock held: messages in the rings at most, going by an old head. */
+static inline uint64_t yoke__queue_items_at_most(const yoke__queue *queue, uint64_t tail)
+{
+    return (tail - queue->state->head_sequence_seen) & YOKE__SEQUENCE_MASK;
+}
+/* Producers' lock held, tail is the message number: would one more of that size pass a limit? Names it in *limit. */
+bool               yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit);
+static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
+{
+    if (!queue->state->max_items && !queue->state->max_bytes &&
+        yoke__queue_items_at_most(queue, tail) < YOKE__QUEUE_COUNTABLE)
+        return false;
+    return yoke__queue_meets_limit(queue, tail, size, limit);
+}
+/* How many puts may find room: a look without a lock. */
+uint64_t yoke__queue_room(const yoke__queue *queue);
 /* Producers' lock held: the tail stands at that message number now. Keeps the highest number of messages. */
-void yoke__queue_note_high(yoke__queue *queue, uint64_t tail);
+void               yoke__queue_raise_high(yoke__queue *queue, uint64_t tail);
+static inline void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
+{
+    if (yoke__queue_items_at_most(queue, tail) > yoke__a64_load_relaxed(&queue->state->high_items))
+        yoke__queue_raise_high(queue, tail);
+}
 /* The error of a put that found none. */
 int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t timeout);
 /* YOKE_EMSGSIZE if no message of that size could ever be put. */
@@ -121,20 +205,20 @@ int yoke__queue_copy_large(yoke__queue *queue, yoke__put *put);
 
 /* -- get.c */
 
-/* Where a message goes: returns where its size bytes are to be copied, or NULL with the code in *code and the error
- * noted; then the message stays. Called under the consumers' lock. */
-typedef void *yoke__destination(void *user, uint64_t size, int *code);
-
 /* A message on its way out. */
 typedef struct yoke__get {
-    yoke__content        content;
-    bool                 hold;        /* it stays held by this process (hold.c) until that lets it go */
-    yoke__destination   *destination; /* NULL: it isn't copied; then hold is set */
-    void                *user;
-    yoke__message_block *block;  /* out: held, or to be copied and freed without the lock; NULL: copied already */
-    uint64_t             ticket; /* out: of a hold */
-    void                *target;
-    uint64_t             size;
+    yoke__content content;
+    bool          hold;     /* it stays held by this process (hold.c) until that lets it go */
+    bool          no_copy;  /* and is read there */
+    void         *target;   /* where it is copied to */
+    uint64_t      capacity; /* bytes there; a larger one stays, with YOKE_EMSGSIZE */
+    /* If not NULL makes target for a message of that size, and capacity; else answers a code, noted, and it stays. Called
+     * under the consumers' lock. */
+    int (*make_target)(struct yoke__get *get, uint64_t size);
+    /* out */
+    yoke__message_block *block;  /* held, or to be copied and freed without the lock; NULL: copied already */
+    uint64_t             ticket; /* of a hold */
+    uint64_t             size;   /* also of one that did not fit */
     bool                 redelivered;
 } yoke__get;
 
@@ -211,19 +295,29 @@ void yoke__queue_references(yoke_domain *domain, yoke__id id, void *object,
 
 /* -- sleep.c */
 
-/* After a change and with no lock held: wakes one sleeper of the other side if any may sleep. */
-void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word);
+/* After a change, and after the lock was released by an exchange: wakes one sleeper of the other side if any may sleep. */
+void               yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word);
+static inline void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
+{
+    yoke__fence_after_exchange();
+    if (yoke__a32_load_relaxed(flag) ||
+        yoke__a64_load_relaxed(yoke__queue_watchers(queue->state, flag == &queue->state->putters_sleep)))
+        yoke__queue_wake_one(queue, flag, word);
+}
 /* Wakes all that sleep on a word. */
 void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word);
+/* Wakes and rings all that wait for anything in the queue: it is over, or somebody has left it. */
+void yoke__queue_wake_everybody(yoke__queue *queue);
 
-/* Tries until attempt() answers something else than YOKE_ETIMEDOUT, the deadline passes, the handle is closed, or nobody
+/* For who has tried once. Tries until attempt() answers something else than YOKE_ETIMEDOUT, the deadline passes, the handle is closed, or nobody
  * is left to wait for. In between spins a little while ready() says no, then sleeps on word under flag. */
 typedef struct yoke__patience {
     yoke__queue *queue;
     yoke__a32   *flag;
     yoke__a32   *word;
     yoke__a64   *waits; /* counts those who slept, or NULL */
-    bool (*ready)(yoke__queue *queue, void *user);
+    /* A look without a lock: how many attempts may succeed now, 0: none. */
+    uint64_t (*ready)(yoke__queue *queue, void *user);
     int (*attempt)(yoke__queue *queue, void *user);
     void           *user;
     yoke_queue_role needed; /* somebody must be left to do that; 0: whatever */

@@ -3,32 +3,22 @@
 #include "../message/message.h"
 #include "queue.h"
 
-typedef struct buffer {
-    void    *data;
-    uint64_t capacity; /* without the byte kept for a NUL */
-} buffer;
+typedef struct message_get {
+    yoke__get     get; /* first: make_target() is given that */
+    yoke_message *message;
+} message_get;
 
-static void *into_buffer(void *user, uint64_t size, int *code)
+static int make_message(yoke__get *get, uint64_t size)
 {
-    const buffer *to = (const buffer *)user;
-
-    if (size <= to->capacity)
-        return to->data;
-    *code = yoke__fail(YOKE_EMSGSIZE, "the next message has %llu bytes, the buffer room for %llu",
-                       (unsigned long long)size, (unsigned long long)to->capacity);
-    return NULL;
-}
-
-static void *into_message(void *user, uint64_t size, int *code)
-{
-    yoke_message **to = (yoke_message **)user;
+    message_get *into = (message_get *)(void *)get;
 
     if (size < SIZE_MAX)
-        *to = yoke__message_new((size_t)size);
-    if (*to)
-        return yoke__message_bytes(*to);
-    *code = yoke__fail(YOKE_ENOMEM, "no memory for a message of %llu bytes", (unsigned long long)size);
-    return NULL;
+        into->message = yoke__message_new((size_t)size);
+    if (!into->message)
+        return yoke__fail(YOKE_ENOMEM, "no memory for a message of %llu bytes", (unsigned long long)size);
+    get->target = yoke__message_bytes(into->message);
+    get->capacity = size;
+    return YOKE_OK;
 }
 
 /* Fills get with what the message was, also when it did not fit. */
@@ -44,8 +34,7 @@ static int get_bytes(yoke_queue *handle, yoke__get *get, int64_t timeout)
 
 int yoke_queue_get(yoke_queue *queue, void *data, size_t capacity, size_t *size, int64_t timeout)
 {
-    buffer    to = {data, capacity};
-    yoke__get get = {.destination = into_buffer, .user = &to};
+    yoke__get get = {.target = data, .capacity = capacity};
     int       rc;
 
     if (!data && capacity)
@@ -58,8 +47,7 @@ int yoke_queue_get(yoke_queue *queue, void *data, size_t capacity, size_t *size,
 
 int yoke_queue_get_info(yoke_queue *queue, void *data, size_t capacity, yoke_info *info, int64_t timeout)
 {
-    buffer    to = {data, capacity};
-    yoke__get get = {.destination = into_buffer, .user = &to};
+    yoke__get get = {.target = data, .capacity = capacity};
     int       rc;
 
     if (!data && capacity)
@@ -76,8 +64,7 @@ int yoke_queue_get_info(yoke_queue *queue, void *data, size_t capacity, yoke_inf
 
 int yoke_queue_get_string(yoke_queue *queue, char *text, size_t capacity, int64_t timeout)
 {
-    buffer    to = {text, capacity ? capacity - 1 : 0};
-    yoke__get get = {.destination = into_buffer, .user = &to};
+    yoke__get get = {.target = text, .capacity = capacity ? capacity - 1 : 0};
     int       rc;
 
     if (!text || !capacity)
@@ -90,24 +77,23 @@ int yoke_queue_get_string(yoke_queue *queue, char *text, size_t capacity, int64_
 
 int yoke_queue_get_message(yoke_queue *queue, yoke_message **out, int64_t timeout)
 {
-    yoke_message      *message = NULL;
-    yoke__get          get = {.destination = into_message, .user = (void *)&message};
+    message_get        into = {.get = {.make_target = make_message}};
     yoke__message_hold hold = {0};
     int                rc;
 
     if (!out)
         return yoke__fail(YOKE_EINVAL, "out is NULL");
-    rc = get_bytes(queue, &get, timeout);
+    rc = get_bytes(queue, &into.get, timeout);
     if (rc != YOKE_OK) {
-        yoke_message_free(message);
+        yoke_message_free(into.message);
         return rc;
     }
-    hold.redelivered = get.redelivered;
-    hold.ticket = get.ticket;
-    if (get.ticket)
-        hold.block = yoke__domain_offset(queue->handle.domain, get.block);
-    yoke__message_hold_set(message, &hold);
-    *out = message;
+    hold.redelivered = into.get.redelivered;
+    hold.ticket = into.get.ticket;
+    if (hold.ticket)
+        hold.block = yoke__domain_offset(queue->handle.domain, into.get.block);
+    yoke__message_hold_set(into.message, &hold);
+    *out = into.message;
     return YOKE_OK;
 }
 
@@ -134,7 +120,7 @@ static void give_back(yoke__queue *queue, yoke__message_block *block, bool redel
 int yoke_queue_get_variant(yoke_queue *handle, yoke_variant **out, int64_t timeout)
 {
     yoke__queue queue;
-    yoke__get   get = {.content = YOKE__CONTENT_VARIANT, .hold = true};
+    yoke__get   get = {.content = YOKE__CONTENT_VARIANT, .hold = true, .no_copy = true};
     int         rc;
 
     if (!out)

@@ -23,7 +23,7 @@ static int attempt_reserve(yoke__queue *queue, void *user)
     yoke__queue_lock(queue, &queue->state->producers);
     if (yoke__a32_load_relaxed(&queue->state->shut))
         rc = yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
-    else if (yoke__queue_over_limit(queue, wanted->block->size, &wanted->limit))
+    else if (yoke__queue_over_limit(queue, yoke__queue_tail(queue), wanted->block->size, &wanted->limit))
         rc = YOKE_ETIMEDOUT;
     else
         yoke__queue_reserve(queue, wanted->block);
@@ -51,7 +51,9 @@ int yoke_queue_reserve(yoke_queue *handle, yoke_slot *slot, size_t size, int64_t
     YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_PUT));
     YOKE_TRY(yoke__queue_check_size(&queue, size));
     YOKE_TRY(yoke__message_new_block(&wanted.block, &queue, YOKE__CONTENT_BYTES, size, 0));
-    rc = yoke__queue_wait_for_room(&queue, attempt_reserve, &wanted, timeout);
+    rc = attempt_reserve(&queue, &wanted);
+    if (rc == YOKE_ETIMEDOUT)
+        rc = yoke__queue_wait_for_room(&queue, attempt_reserve, &wanted, timeout);
     if (rc != YOKE_OK) {
         yoke__free(queue.domain, wanted.block);
         return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(&queue, wanted.limit, timeout) : rc;

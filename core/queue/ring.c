@@ -1,11 +1,5 @@
 #include "ring.h"
 
-/* The record at a position counted in units; capacity is a power of two. */
-static yoke__record *record_at(yoke__ring *ring, uint64_t units)
-{
-    return (yoke__record *)(void *)(yoke__ring_records(ring) + ((units * 16u) & (ring->capacity - 1)));
-}
-
 static uint64_t units_between(uint64_t from, uint64_t to)
 {
     return (to - from) & YOKE__POSITION_MASK;
@@ -36,7 +30,7 @@ static bool has_room(yoke__ring *ring, uint64_t tail, uint64_t units)
     return used + units <= capacity;
 }
 
-yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after)
+yoke__record *yoke__ring_make_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after)
 {
     uint64_t tail = yoke__a64_load_relaxed(&ring->tail);
     uint64_t at = yoke__position_units(tail);
@@ -47,12 +41,12 @@ yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, uint64_t *tail
     if (!has_room(ring, tail, units + padding))
         return NULL;
     if (padding) {
-        yoke__record *pad = record_at(ring, at);
+        yoke__record *pad = yoke__ring_record(ring, at);
         pad->form = YOKE__FORM_PAD;
         pad->size = (uint32_t)(padding * 16u);
     }
     *tail_after = yoke__pack_position(at + padding + units, yoke__position_sequence(tail) + 1);
-    return record_at(ring, at + padding);
+    return yoke__ring_record(ring, at + padding);
 }
 
 /* Units that the record at this position takes, itself included; 0 if it makes no sense with that many left. */
@@ -77,7 +71,7 @@ static uint64_t record_units(const yoke__ring *ring, const yoke__record *record,
     return units <= left && units <= to_end ? units : 0;
 }
 
-yoke__record *yoke__ring_oldest(yoke__ring *ring, uint64_t *head_after, bool *damaged)
+yoke__record *yoke__ring_look_for(yoke__ring *ring, uint64_t *head_after, bool *damaged)
 {
     uint64_t head = yoke__a64_load_relaxed(&ring->head);
     uint64_t at = yoke__position_units(head);
@@ -89,7 +83,7 @@ yoke__record *yoke__ring_oldest(yoke__ring *ring, uint64_t *head_after, bool *da
     }
     for (int step = 0; step < 2; step++) { /* at most one padding before a record */
         uint64_t      left = units_between(at, yoke__position_units(ring->tail_seen));
-        yoke__record *record = record_at(ring, at);
+        yoke__record *record = yoke__ring_record(ring, at);
         uint64_t      units = record_units(ring, record, at, left);
         if (units == 0)
             break;
@@ -109,7 +103,7 @@ bool yoke__ring_walk(yoke__ring *ring, bool (*visit)(void *user, yoke__record *r
     uint64_t end = yoke__position_units(yoke__a64_load_acquire(&ring->tail));
 
     while (at != end) {
-        yoke__record *record = record_at(ring, at);
+        yoke__record *record = yoke__ring_record(ring, at);
         uint64_t      units = record_units(ring, record, at, units_between(at, end));
         if (units == 0)
             return false;

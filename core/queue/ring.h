@@ -15,9 +15,29 @@ static inline uint64_t yoke__record_bytes(uint64_t payload)
 /* Makes an empty ring that continues counting messages at sequence. Nobody else can see it yet. */
 void yoke__ring_init(yoke__ring *ring, uint64_t capacity, uint64_t sequence);
 
+/* The record at a position counted in units; capacity is a power of two. */
+static inline yoke__record *yoke__ring_record(yoke__ring *ring, uint64_t units)
+{
+    return (yoke__record *)(void *)(yoke__ring_records(ring) + ((units * 16u) & (ring->capacity - 1)));
+}
+
 /* Producers' lock held. Room for a record with that much payload, or NULL. A record that would cross the end is preceded
- * by padding; *tail is what yoke__ring_commit() must store. The record may be written freely until then. */
-yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, uint64_t *tail);
+ * by padding; *tail_after is what yoke__ring_commit() must store. The record may be written freely until then. */
+yoke__record               *yoke__ring_make_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after);
+static inline yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after)
+{
+    uint64_t tail = yoke__a64_load_relaxed(&ring->tail);
+    uint64_t at = yoke__position_units(tail);
+    uint64_t units = yoke__record_bytes(payload) / 16u;
+    uint64_t capacity = ring->capacity / 16u;
+    uint64_t used = (at - yoke__position_units(ring->head_seen)) & YOKE__POSITION_MASK;
+
+    /* Nearly always: room by an old head, and no wrapping. */
+    if (used + units > capacity || (at & (capacity - 1)) + units > capacity)
+        return yoke__ring_make_room(ring, payload, tail_after);
+    *tail_after = yoke__pack_position(at + units, yoke__position_sequence(tail) + 1);
+    return yoke__ring_record(ring, at);
+}
 
 /* Producers' lock held. The put is done: one store. */
 static inline void yoke__ring_commit(yoke__ring *ring, uint64_t tail)
@@ -25,9 +45,27 @@ static inline void yoke__ring_commit(yoke__ring *ring, uint64_t tail)
     yoke__a64_store_release(&ring->tail, tail);
 }
 
-/* Consumers' lock held. The oldest record, or NULL; *head is what yoke__ring_consume() must store. A record that makes no
- * sense counts as none, and *damaged is set. */
-yoke__record *yoke__ring_oldest(yoke__ring *ring, uint64_t *head, bool *damaged);
+/* Consumers' lock held. The oldest record, or NULL; *head_after is what yoke__ring_consume() must store. A record that
+ * makes no sense counts as none, and *damaged is set. */
+yoke__record               *yoke__ring_look_for(yoke__ring *ring, uint64_t *head_after, bool *damaged);
+static inline yoke__record *yoke__ring_oldest(yoke__ring *ring, uint64_t *head_after, bool *damaged)
+{
+    uint64_t      head = yoke__a64_load_relaxed(&ring->head);
+    uint64_t      at = yoke__position_units(head);
+    uint64_t      capacity = ring->capacity / 16u;
+    yoke__record *record = yoke__ring_record(ring, at);
+    uint64_t      units;
+
+    if (head != ring->tail_seen && record->form == YOKE__FORM_INLINE) {
+        units = yoke__record_bytes(record->size) / 16u;
+        if (units <= ((yoke__position_units(ring->tail_seen) - at) & YOKE__POSITION_MASK) &&
+            (at & (capacity - 1)) + units <= capacity) {
+            *head_after = yoke__pack_position(at + units, yoke__position_sequence(head) + 1);
+            return record;
+        }
+    }
+    return yoke__ring_look_for(ring, head_after, damaged);
+}
 
 /* Consumers' lock held. The record is gone: one store. */
 static inline void yoke__ring_consume(yoke__ring *ring, uint64_t head)

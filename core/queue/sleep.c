@@ -6,14 +6,17 @@
  * Either the waker sees the flag, or the sleeper's attempt sees the change. As there may be more sleepers than the one
  * woken, whoever has slept sets the flag again before it goes on, and passes the wake-up on if something is left. If it
  * dies before that, the others look by themselves after a slice.
+ *
+ * Threads that sleep elsewhere (event loops, yoke_wait) have their bells rung on the same occasions.
  */
 #include "../domain/participant.h"
 #include "../error.h"
+#include "../wait/watchers.h"
 #include "queue.h"
 
-void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
+void yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
 {
-    yoke__fence_after_exchange(); /* the lock was released since the change */
+    yoke__watchers_ring(queue->domain, yoke__queue_watchers(queue->state, flag == &queue->state->putters_sleep));
     if (yoke__a32_load_relaxed(flag) == 0)
         return;
     yoke__a32_store_relaxed(flag, 0);
@@ -29,6 +32,25 @@ void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word)
     yoke__word_wake(queue->domain, word, UINT32_MAX);
 }
 
+static bool is_closing(const yoke__patience *p)
+{
+    return yoke__a32_load_acquire(&p->queue->handle->closing) != 0;
+}
+
+static int fail_closed(void)
+{
+    return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
+}
+
+void yoke__queue_wake_everybody(yoke__queue *queue)
+{
+    yoke__queue_wake_all(queue, &queue->state->items);
+    yoke__queue_wake_all(queue, &queue->state->space);
+    yoke__queue_wake_all(queue, &queue->state->finished);
+    yoke__watchers_ring(queue->domain, &queue->state->get_watchers);
+    yoke__watchers_ring(queue->domain, &queue->state->put_watchers);
+}
+
 /* Who has slept may have been woken in the place of others. */
 static void pass_on(const yoke__patience *p)
 {
@@ -38,13 +60,39 @@ static void pass_on(const yoke__patience *p)
         yoke__queue_wake(p->queue, p->flag, p->word);
 }
 
+/* Iterations between two looks. Each look takes a cache line from the other side, which it needs to go on: where there is
+ * more at once than one message, looking less often gets more of them for each look. */
+#define SHORTEST_GAP 2u
+#define LONGEST_GAP  1024u
+#define MANY         2u
+
+static uint32_t next_gap(uint32_t gap, uint64_t ready)
+{
+    if (ready >= MANY)
+        return gap < LONGEST_GAP ? gap * 2 : gap;
+    return gap > SHORTEST_GAP ? gap / 2 : gap;
+}
+
 static int spin(const yoke__patience *p)
 {
-    for (yoke__spin spin = yoke__spin_begin(); yoke__spin_once(&spin);) {
-        if (p->ready(p->queue, p->user)) {
-            int rc = p->attempt(p->queue, p->user);
-            if (rc != YOKE_ETIMEDOUT)
-                return rc;
+    static _Thread_local yoke__spin_luck luck;
+    static _Thread_local uint32_t        gap = SHORTEST_GAP;
+    yoke__spin                           spin = yoke__spin_begin(&luck);
+
+    while (yoke__spin_for(&spin, gap)) {
+        uint64_t ready;
+        int      rc;
+
+        if (is_closing(p))
+            return fail_closed();
+        ready = p->ready(p->queue, p->user);
+        if (!ready)
+            continue;
+        gap = next_gap(gap, ready);
+        rc = p->attempt(p->queue, p->user);
+        if (rc != YOKE_ETIMEDOUT) {
+            yoke__spin_won(&spin);
+            return rc;
         }
     }
     return YOKE_ETIMEDOUT;
@@ -68,10 +116,10 @@ static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
         uint32_t seen = yoke__a32_load_acquire(p->word);
         int      rc;
 
+        if (is_closing(p))
+            return fail_closed();
         yoke__a32_store_relaxed(p->flag, 1);
         yoke__fence_seq_cst();
-        if (yoke__a32_load_acquire(&p->queue->handle->closing))
-            return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
         rc = p->attempt(p->queue, p->user);
         if (rc == YOKE_ETIMEDOUT && (look || roles != yoke__a32_load_acquire(&p->queue->state->roles))) {
             roles = yoke__a32_load_acquire(&p->queue->state->roles);
@@ -88,20 +136,19 @@ static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
 
 int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
 {
-    int rc = p->attempt(p->queue, p->user);
+    int rc;
 
-    if (rc != YOKE_ETIMEDOUT)
-        return rc;
     if (timeout <= 0)
         return give_up(p);
-    rc = spin(p);
-    if (rc != YOKE_ETIMEDOUT)
-        return rc;
-    if (p->waits)
-        yoke__a64_add_acq_rel(p->waits, 1);
-    yoke__handle_enter(p->queue->handle);
-    rc = sleep_until(p, yoke__deadline_after(timeout));
-    pass_on(p);
+    yoke__handle_enter(
+        p->queue->handle); /* from here on closing the handle waits for us, or we see that it is closed */
+    rc = is_closing(p) ? fail_closed() : spin(p);
+    if (rc == YOKE_ETIMEDOUT) {
+        if (p->waits)
+            yoke__a64_add_acq_rel(p->waits, 1);
+        rc = sleep_until(p, yoke__deadline_after(timeout));
+        pass_on(p);
+    }
     yoke__handle_exit(p->queue->handle);
     return rc;
 }

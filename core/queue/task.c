@@ -64,7 +64,7 @@ int yoke_queue_message_done(yoke_queue *handle, const yoke_message *message)
 
 /* ---- join -------------------------------------------------------------------------------------------------------- */
 
-static bool all_done(yoke__queue *queue, void *user)
+static uint64_t all_done(yoke__queue *queue, void *user)
 {
     (void)user;
     return yoke__queue_unfinished(queue) == 0;
@@ -95,7 +95,9 @@ int yoke_queue_join(yoke_queue *handle, int64_t timeout)
     YOKE_TRY(joinable_of(&queue, handle));
     patience.flag = &queue.state->joiners_sleep;
     patience.word = &queue.state->finished;
-    rc = yoke__queue_wait(&patience, timeout);
+    rc = attempt_join(&queue, NULL);
+    if (rc == YOKE_ETIMEDOUT)
+        rc = yoke__queue_wait(&patience, timeout);
     if (rc == YOKE_ETIMEDOUT)
         return yoke__fail(YOKE_ETIMEDOUT, "%llu messages of the queue are not done after %lld ms",
                           (unsigned long long)yoke__queue_unfinished(&queue), (long long)(timeout > 0 ? timeout : 0));

@@ -26,10 +26,15 @@ static int take_over(yoke__a32 *word, uint32_t *seen, yoke__token token, yoke__o
 
 static int spin(yoke__a32 *word, uint32_t *seen, yoke__token token, yoke__owner_wait *wait)
 {
-    for (yoke__spin spin = yoke__spin_begin(); yoke__spin_once(&spin);) {
+    static _Thread_local yoke__spin_luck luck;
+    yoke__spin                           spin = yoke__spin_begin(&luck);
+
+    while (yoke__spin_for(&spin, 1)) {
         *seen = yoke__a32_load_relaxed(word);
-        if (take_free(word, seen, token, wait) == YOKE_OK)
+        if (take_free(word, seen, token, wait) == YOKE_OK) {
+            yoke__spin_won(&spin);
             return YOKE_OK;
+        }
     }
     return YOKE_EBUSY;
 }

@@ -130,6 +130,7 @@ static void recover_record(yoke_domain *domain, uint32_t index)
     /* Whether or not it got as far as saying so: a bell may have been opened just before its owner died. */
     yoke__backend()->waiting->bell_remove(&name);
     yoke__a32_store_relaxed(&record->bell, 0);
+    yoke__a32_store_relaxed(&record->watches, 0);
     yoke__a64_store_relaxed(&record->key, 0);
     yoke__a64_store_relaxed(&record->waits_for, 0);
     yoke__a32_store_release(&record->owner, 0);

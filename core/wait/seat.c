@@ -23,34 +23,53 @@ static _Thread_local struct {
 
 /* ---- giving back ------------------------------------------------------------------------------------------------- */
 
+/* No thread's: who opened it closes it, and polls its bell until then, whatever becomes of the domain. */
+static bool is_own(const yoke__seat *seat)
+{
+    return seat->thread == seat;
+}
+
 static yoke_bell_name name_of(const yoke__seat *seat)
 {
-    return (yoke_bell_name){yoke__domain_header(seat->bell.domain)->id, seat->bell.thread, seat->generation};
+    return (yoke_bell_name){seat->domain_id, seat->bell.thread, seat->generation};
 }
 
 static void free_seat(yoke__seat *seat)
 {
     seat->bell = (yoke__bell){.native = YOKE_NO_NATIVE};
     seat->watched = false;
+    seat->inherited = false;
     seat->thread = NULL;
+}
+
+static void close_bell(yoke__seat *seat)
+{
+    yoke_bell_name name = name_of(seat);
+    yoke_native    bell = seat->bell.native;
+
+    seat->bell.native = YOKE_NO_NATIVE; /* before its number may come to mean something else */
+    yoke__fence_seq_cst();
+    yoke__backend()->waiting->bell_close(bell, seat->inherited ? NULL : &name);
 }
 
 static void give_back(yoke__seat *seat)
 {
-    yoke__thread *record = yoke__seat_record(seat);
+    yoke__thread  *record = yoke__seat_record(seat);
+    yoke_bell_name name = name_of(seat);
 
-    if (seat->bell.native != YOKE_NO_NATIVE) {
-        yoke_bell_name name = name_of(seat);
-        yoke_native    bell = seat->bell.native;
-        yoke__a32_store_release(&record->bell, 0);
-        seat->bell.native = YOKE_NO_NATIVE; /* before its number may come to mean something else */
-        yoke__fence_seq_cst();
-        yoke__backend()->waiting->bell_close(bell, &name);
-    }
+    yoke__a32_store_release(&record->watches, 0);
+    yoke__a32_store_release(&record->bell, 0);
+    if (seat->bell.native != YOKE_NO_NATIVE && !is_own(seat))
+        close_bell(seat);
+    else if (seat->bell.native != YOKE_NO_NATIVE)
+        yoke__backend()->waiting->bell_remove(&name);
     yoke__a64_store_relaxed(&record->key, 0);
     yoke__a64_store_relaxed(&record->waits_for, 0);
     yoke__a32_store_release(&record->owner, 0); /* last: from here on the record is anybody's */
-    free_seat(seat);
+    if (is_own(seat))
+        seat->bell.domain = NULL;
+    else
+        free_seat(seat);
 }
 
 /* On the ending thread itself, which may still use the library in other destructors: it then claims a new seat. */
@@ -86,6 +105,11 @@ static void after_fork_in_child(void)
     yoke__mutex_reset(&seats_mutex);
     yoke__a32_add_acq_rel(&epoch, 1);
     for (yoke__seat *seat = seats; seat; seat = seat->next) {
+        if (is_own(seat)) {
+            seat->bell.domain = NULL;
+            seat->inherited = true;
+            continue;
+        }
         if (seat->thread && seat->bell.native != YOKE_NO_NATIVE)
             yoke__backend()->waiting->bell_close(seat->bell.native, NULL);
         free_seat(seat);
@@ -130,7 +154,8 @@ static yoke__seat *free_or_new(void)
     return seat;
 }
 
-static yoke__seat *claim(yoke_domain *domain)
+/* thread NULL: no thread's. */
+static yoke__seat *claim(yoke_domain *domain, const void *thread)
 {
     yoke__token token = yoke__a32_load_relaxed(&domain->token);
     yoke__seat *seat = token ? free_or_new() : NULL;
@@ -139,11 +164,13 @@ static yoke__seat *claim(yoke_domain *domain)
     if (!seat || !claim_record(domain, token, &index))
         return NULL;
     seat->bell = (yoke__bell){domain, index, YOKE_NO_NATIVE};
+    seat->domain_id = yoke__domain_header(domain)->id;
     yoke__thread *record = yoke__seat_record(seat);
     yoke__a64_store_relaxed(&record->key, 0);
+    yoke__a32_store_relaxed(&record->watches, 0);
     yoke__a64_store_relaxed(&record->native, yoke__backend()->system->thread_id());
     seat->generation = yoke__a32_add_acq_rel(&record->generation, 1) + 1;
-    seat->thread = &cached;
+    seat->thread = thread ? thread : seat;
     return seat;
 }
 
@@ -153,7 +180,7 @@ static yoke__seat *find_or_claim(yoke_domain *domain)
 
     while (seat && !(seat->thread == &cached && seat->bell.domain == domain))
         seat = seat->next;
-    return seat ? seat : claim(domain);
+    return seat ? seat : claim(domain, &cached);
 }
 
 yoke__seat *yoke__seat_mine(yoke_domain *domain)
@@ -200,4 +227,37 @@ int yoke__seat_open_bell(yoke__seat *seat)
     }
     yoke__a32_store_release(&record->bell, 1); /* after the generation that names it */
     return YOKE_OK;
+}
+
+/* ---- seats of no thread ------------------------------------------------------------------------------------------ */
+
+int yoke__seat_open(yoke__seat **out, yoke_domain *domain)
+{
+    if (yoke__domain_token(domain) == 0)
+        return YOKE_ENOMEM;
+    yoke__mutex_lock(&seats_mutex);
+    yoke__seat *seat = claim(domain, NULL);
+    yoke__mutex_unlock(&seats_mutex);
+    if (!seat)
+        return yoke__fail(YOKE_ENOMEM, "domain %s: all %u records of waiting threads are taken",
+                          (const char *)yoke__domain_header(domain)->name, YOKE__THREADS);
+    int result = yoke__seat_open_bell(seat);
+    if (result != YOKE_OK) {
+        yoke__seat_close(seat);
+        return result;
+    }
+    yoke__a32_store_release(&yoke__seat_record(seat)->watches, 1);
+    *out = seat;
+    return YOKE_OK;
+}
+
+void yoke__seat_close(yoke__seat *seat)
+{
+    yoke__mutex_lock(&seats_mutex);
+    if (seat->bell.domain)
+        give_back(seat);
+    if (seat->bell.native != YOKE_NO_NATIVE)
+        close_bell(seat);
+    free_seat(seat);
+    yoke__mutex_unlock(&seats_mutex);
 }

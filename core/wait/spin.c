@@ -1,15 +1,20 @@
 /*
- * How long to spin before sleeping: about what falling asleep and being woken costs. The iterations that make that time
- * are measured once, as the CPU's pause takes from 5 to 150 cycles.
+ * How long to spin before sleeping: about what falling asleep and being woken costs, as long as that helps. The iterations
+ * that make that time are measured once, as the CPU's pause takes from 5 to 150 cycles. Whoever spins in vain spins half
+ * as long the next time, and after some times hardly ever: those waited for may have no CPU of their own. One spin that
+ * was worth it is enough to spin fully again.
  */
 #include "word.h"
 
 #include "../backend.h"
 
-#define TARGET   INT64_C(10000) /* ns */
+#define TARGET   INT64_C(40000) /* ns */
 #define PROBE    256u
 #define SHORTEST 16u
-#define LONGEST  4096u
+#define LONGEST  16384u
+
+#define HALVINGS 5u /* the shortest spin is the longest one halved as often */
+#define RARELY   8u /* and then it is only tried once in so many times */
 
 static uint32_t measure(const yoke_system_ops *system)
 {
@@ -27,31 +32,55 @@ static uint32_t measure(const yoke_system_ops *system)
     return iterations < SHORTEST ? SHORTEST : iterations > LONGEST ? LONGEST : (uint32_t)iterations;
 }
 
-/* While one spins on a lone CPU, nobody can do what it waits for. */
+/* On a machine with a lone CPU nobody can do meanwhile what one waits for. How many this process may use doesn't matter:
+ * others may use others. */
 static uint32_t calibrate(void)
 {
     const yoke_system_ops *system = yoke__backend()->system;
 
-    return system->cpu_count() > 1 ? measure(system) : 0;
+    return system->cpu_count_all() > 1 ? measure(system) : 0;
 }
 
-yoke__spin yoke__spin_begin(void)
+static yoke__a32 longest_known; /* + 1; 0: not measured yet. Threads that race measure twice, to no harm. */
+
+static uint32_t longest(void)
 {
-    static yoke__a32 iterations; /* + 1; 0: not measured yet. Threads that race measure twice, to no harm. */
-    uint32_t         known = yoke__a32_load_relaxed(&iterations);
+    uint32_t known = yoke__a32_load_relaxed(&longest_known);
 
     if (known == 0) {
         known = calibrate() + 1;
-        yoke__a32_store_relaxed(&iterations, known);
+        yoke__a32_store_relaxed(&longest_known, known);
     }
-    return (yoke__spin){known - 1};
+    return known - 1;
 }
 
-bool yoke__spin_once(yoke__spin *spin)
+void yoke__spin_set(uint32_t iterations)
 {
-    if (spin->left == 0)
+    yoke__a32_store_relaxed(&longest_known, iterations + 1);
+}
+
+yoke__spin yoke__spin_begin(yoke__spin_luck *luck)
+{
+    if (luck->halvings == HALVINGS && ++luck->skipped % RARELY != 0)
+        return (yoke__spin){luck, 0};
+    return (yoke__spin){luck, longest() >> luck->halvings};
+}
+
+bool yoke__spin_for(yoke__spin *spin, uint32_t iterations)
+{
+    if (spin->left == 0) {
+        spin->luck->halvings += spin->luck->halvings < HALVINGS;
         return false;
-    spin->left--;
-    yoke__cpu_relax();
+    }
+    if (iterations > spin->left)
+        iterations = spin->left;
+    spin->left -= iterations;
+    while (iterations-- > 0)
+        yoke__cpu_relax();
     return true;
+}
+
+void yoke__spin_won(yoke__spin *spin)
+{
+    spin->luck->halvings = 0;
 }

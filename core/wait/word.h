@@ -18,13 +18,29 @@ void yoke__word_wait(yoke_domain *domain, const yoke__a32 *word, uint32_t expect
 /* Wakes up to count sleepers. Call it after the store that they wait for and a full fence (or a seq_cst RMW). */
 void yoke__word_wake(yoke_domain *domain, yoke__a32 *word, uint32_t count);
 
-/* A bounded spin, calibrated once; none on one CPU:
- *     for (yoke__spin spin = yoke__spin_begin(); yoke__spin_once(&spin);) if (ready) ...; */
+/* A bounded spin, calibrated once, that adapts to whether it helps; none on one CPU:
+ *     static _Thread_local yoke__spin_luck luck;
+ *     yoke__spin spin = yoke__spin_begin(&luck);
+ *     while (yoke__spin_for(&spin, 1))
+ *         if (ready) {
+ *             yoke__spin_won(&spin);
+ *             ...
+ *         }
+ */
+typedef struct yoke__spin_luck {
+    uint32_t halvings; /* how often spinning was in vain since it last was not, up to a point */
+    uint32_t skipped;
+} yoke__spin_luck;
 typedef struct yoke__spin {
-    uint32_t left;
+    yoke__spin_luck *luck;
+    uint32_t         left;
 } yoke__spin;
-yoke__spin yoke__spin_begin(void);
-bool       yoke__spin_once(yoke__spin *spin);
+yoke__spin yoke__spin_begin(yoke__spin_luck *luck);
+/* Waits that many iterations, a few ns each. False: enough of it. */
+bool yoke__spin_for(yoke__spin *spin, uint32_t iterations);
+void yoke__spin_won(yoke__spin *spin);
+/* For tests: so many iterations at most from now on; 0: none. */
+void yoke__spin_set(uint32_t iterations);
 
 /* -- doorbells: for who waits on several things at once, or from an event loop. One per thread record. */
 typedef struct yoke__bell {

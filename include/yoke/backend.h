@@ -330,6 +330,34 @@ typedef struct yoke_stream_ops {
     yoke_native (*native)(const yoke_stream *stream);
 } yoke_stream_ops;
 
+/* ---- event loops of the caller ------------------------------------------------------------------------------------ */
+
+/** Something of core's on an event loop of the caller's. Opaque; the backend's. */
+typedef struct yoke_loop_guest yoke_loop_guest;
+
+/** A guest's turn, on the loop's thread. readable: its native is, or was a moment ago; else its time is up. The user's
+ *  functions run in here, and may call every slot of this group. */
+typedef void yoke_loop_turn(void *user, bool readable);
+
+/**
+ * Guests on loops that the caller runs. All slots are called on the loop's thread, or while no thread runs the loop. A
+ * guest keeps its loop running until it has left. In a forked child a guest is memory and nothing else, unless the child
+ * runs the loop too (by the loop's own means for that); then leave() works there as well.
+ */
+typedef struct yoke_loop_ops {
+    size_t struct_size;
+    /** Puts a guest on the loop (a `uv_loop_t *`). From now on turn(user, true) is called by the loop while native is
+     *  readable, again and again; native stays the caller's, and open until the guest has left. Nobody else polls the
+     *  same number on that loop. YOKE_ENOMEM. */
+    int (*enter)(yoke_loop_guest **out, void *loop, yoke_native native, yoke_loop_turn *turn, void *user);
+    /** Has turn(user, false) called once after so many nanoseconds; 0: in the loop's next round, after it has looked at
+     *  everything else once. Takes the place of what was asked before. */
+    void (*again)(yoke_loop_guest *guest, int64_t timeout);
+    /** No turn any more. left(user) is called by the loop, never in here, when nothing of the guest is on the loop; the
+     *  guest is freed by then. */
+    void (*leave)(yoke_loop_guest *guest, void (*left)(void *user));
+} yoke_loop_ops;
+
 /* ---- system ------------------------------------------------------------------------------------------------------- */
 
 /** The rest of the system. */
@@ -361,7 +389,7 @@ enum {
     YOKE_CAP_PASS_NATIVES = 8 /**< channel_send carries natives */
 };
 
-/** A backend: all groups. */
+/** A backend: all groups, of which only `loop` may be left out. */
 typedef struct yoke_backend {
     size_t                  struct_size;
     const char             *name;
@@ -373,6 +401,7 @@ typedef struct yoke_backend {
     const yoke_code_ops    *code;
     const yoke_stream_ops  *stream;
     const yoke_system_ops  *system;
+    const yoke_loop_ops    *loop; /**< NULL: things can't be watched from the caller's loop */
 } yoke_backend;
 
 /** Adds a backend to those built in. It must live as long as the process. YOKE_EEXIST: the name is taken;

@@ -36,5 +36,6 @@
 #include "queue.h"
 #include "sync.h"
 #include "variant.h"
+#include "wait.h"
 
 #endif

@@ -92,7 +92,7 @@ def main():
         crew, values = trip(ms / 1000, pin, size, depth)
     for process in crew:
         process.kill()
-    print(*values, flush=True)
+    os.write(1, (" ".join(map(str, values)) + "\n").encode())  # in one piece
     os._exit(0)  # the queue's own threads would wait for readers that are gone
 
 

@@ -10,11 +10,6 @@
 
 /* ---- what runs in the children ---- */
 
-static int return_number(const yoke_args *args)
-{
-    return yoke_args_int(args, 0);
-}
-
 static int fail_on_purpose(const yoke_args *args)
 {
     return yoke_register("", NULL) == YOKE_OK ? 0 : (int)yoke_args_count(args) + YOKE_EINVAL;

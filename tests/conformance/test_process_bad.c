@@ -14,11 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int return_number(const yoke_args *args)
-{
-    return yoke_args_int(args, 0);
-}
-
 static int refuse(yoke_function *function, const yoke_item *arguments, const yoke_process_options *options)
 {
     yoke_process *untouched = (yoke_process *)1, *process = untouched;

@@ -8,37 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int return_number(const yoke_args *args)
-{
-    return yoke_args_int(args, 0);
-}
-
-/* Tells its pid, then stays until killed; SIGTERM may be ignored. */
-static int stay(const yoke_args *args)
-{
-    if (yoke_args_bool(args, 1))
-        signal(SIGTERM, SIG_IGN);
-    YOKE_TRY(yoke_queue_put_format(yoke_args_queue(args, 0), YOKE_FOREVER, "%d", (int)getpid()));
-    for (;;)
-        pause();
-}
-
-static pid_t told_pid(yoke_queue *queue)
-{
-    char line[32];
-
-    assert_ok(yoke_queue_get_string(queue, line, sizeof line, 60000));
-    return (pid_t)atoi(line);
-}
-
-static yoke_queue *new_queue(void)
-{
-    yoke_queue *queue;
-
-    assert_ok(yoke_queue_create(&queue, NULL));
-    return queue;
-}
-
 /* ---- hosts ---- */
 
 static void ignored_sigchld_is_no_obstacle(void **state)

@@ -2,58 +2,25 @@
 #include "support/child.h"
 #include "support/process.h"
 
+#include <yoke/backend.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static int return_number(const yoke_args *args)
-{
-    return yoke_args_int(args, 0);
-}
-
-/* Tells its pid, then stays until killed; SIGTERM may be ignored. */
-static int stay(const yoke_args *args)
-{
-    if (yoke_args_bool(args, 1))
-        signal(SIGTERM, SIG_IGN);
-    YOKE_TRY(yoke_queue_put_format(yoke_args_queue(args, 0), YOKE_FOREVER, "%d", (int)getpid()));
-    for (;;)
-        pause();
-}
-
-static pid_t told_pid(yoke_queue *queue)
-{
-    char line[32];
-
-    assert_ok(yoke_queue_get_string(queue, line, sizeof line, 60000));
-    return (pid_t)atoi(line);
-}
-
-static yoke_queue *new_queue(void)
-{
-    yoke_queue *queue;
-
-    assert_ok(yoke_queue_create(&queue, NULL));
-    return queue;
-}
-
-/* Not a child of this process, so it can't be waited for. */
+/* Not a child of this process, so it can't be joined; but the system tells of its death. */
 static void assert_gone(pid_t pid)
 {
-    for (int i = 0; i < 6000 && kill(pid, 0) == 0; i++) {
-        char path[64], line[256] = "";
-        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-        FILE *file = fopen(path, "re");
-        bool  zombie = !file || (fgets(line, sizeof line, file) && strstr(line, ") Z"));
-        if (file)
-            (void)fclose(file);
-        if (zombie)
-            return;
-        usleep(10000);
-    }
-    assert_int_equal(kill(pid, 0), -1);
+    const yoke_life_ops *ops = yoke_backend_current()->life;
+    yoke_identity        who;
+    yoke_native          life;
+
+    if (ops->identify(&who, pid) < 0 || ops->watch(&life, &who) < 0)
+        return; /* already */
+    assert_int_equal(ops->wait(life, INT64_C(60000000000)), YOKE_OK);
+    ops->close(life);
 }
 
 /* ---- children of children ---- */
@@ -184,12 +151,24 @@ static void daemons_end_with_their_parent_even_if_stubborn(void **state)
 
 /* ---- dying with the parent ---- */
 
+/* Tells its pid, and again whenever it is asked. */
+static int answer_and_stay(const yoke_args *args)
+{
+    char line[8];
+
+    do
+        YOKE_TRY(yoke_queue_put_format(yoke_args_queue(args, 0), YOKE_FOREVER, "%d", (int)getpid()));
+    while (yoke_queue_get_string(yoke_args_queue(args, 1), line, sizeof line, YOKE_FOREVER) == YOKE_OK);
+    return 0;
+}
+
 static int hold_child_and_stay(const yoke_args *args)
 {
     yoke_process *process;
-    yoke_choice   die = (yoke_choice)yoke_args_int(args, 1);
+    yoke_choice   die = (yoke_choice)yoke_args_int(args, 2);
 
-    YOKE_TRY(yoke_process_start(&process, stay, YOKE_ARGS(yoke_args_queue(args, 0), true),
+    YOKE_TRY(yoke_process_start(&process, answer_and_stay,
+                                YOKE_ARGS(yoke_args_queue(args, 0), yoke_args_queue(args, 1)),
                                 YOKE_OPTIONS(yoke_process_options, .die_with_parent = die)));
     for (;;)
         pause();
@@ -197,31 +176,34 @@ static int hold_child_and_stay(const yoke_args *args)
 
 static void killed_parent_takes_its_children_along_if_asked(void **state)
 {
-    yoke_queue   *queue = new_queue();
+    yoke_queue   *queue = new_queue(), *asking = new_queue();
     yoke_process *parent;
 
     (void)state;
-    assert_ok(yoke_process_start(&parent, hold_child_and_stay, YOKE_ARGS(queue, YOKE_YES), NULL));
+    assert_ok(yoke_process_start(&parent, hold_child_and_stay, YOKE_ARGS(queue, asking, YOKE_YES), NULL));
     pid_t pid = told_pid(queue);
     assert_ok(yoke_process_kill(parent));
     assert_int_equal(finish(parent).signal, SIGKILL);
     assert_gone(pid);
+    yoke_queue_close(asking);
     yoke_queue_close(queue);
 }
 
 static void killed_parent_leaves_its_children_alone_otherwise(void **state)
 {
-    yoke_queue   *queue = new_queue();
+    yoke_queue   *queue = new_queue(), *asking = new_queue();
     yoke_process *parent;
 
     (void)state;
-    assert_ok(yoke_process_start(&parent, hold_child_and_stay, YOKE_ARGS(queue, YOKE_NO), NULL));
+    assert_ok(yoke_process_start(&parent, hold_child_and_stay, YOKE_ARGS(queue, asking, YOKE_NO), NULL));
     pid_t pid = told_pid(queue);
     assert_ok(yoke_process_kill(parent));
     assert_int_equal(finish(parent).signal, SIGKILL);
-    usleep(50000);
+    assert_ok(yoke_queue_put_string(asking, "alive?", 60000));
+    assert_int_equal(told_pid(queue), pid);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_gone(pid);
+    yoke_queue_close(asking);
     yoke_queue_close(queue);
 }
 

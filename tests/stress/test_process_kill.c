@@ -43,7 +43,7 @@ static int be_busy(const yoke_args *args)
     yoke_lock  *lock = yoke_args_lock(args, 1);
     char        line[64];
 
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 5000; i++) {
         YOKE_TRY(yoke_queue_put_format(queue, YOKE_FOREVER, "%d: %s", i, yoke_args_string(args, 2)));
         YOKE_TRY(yoke_lock_acquire(lock, YOKE_FOREVER));
         YOKE_TRY(yoke_lock_release(lock));
@@ -90,7 +90,8 @@ static void killed_child_harms_nobody(void **state)
         if (i % 10 == 0)
             assert_sound();
     }
-    print_message("%d killed, %d had finished\n", ended[YOKE_SIGNALLED], ended[YOKE_RETURNED]);
+    print_message("%d starts: %d killed, %d had finished, 0 survivors hang\n", rounds(), ended[YOKE_SIGNALLED],
+                  ended[YOKE_RETURNED]);
     yoke_queue_close(queue);
     yoke_lock_close(lock);
     assert_sound();
@@ -144,6 +145,7 @@ static void killed_parent_leaves_no_orphan(void **state)
         if (i % 10 == 0)
             assert_sound();
     }
+    print_message("%d parents killed, each with up to 2 children: 0 orphans\n", rounds() / 2);
     yoke_queue_close(queue);
     assert_sound();
 }

@@ -3,9 +3,11 @@
 #include "core/domain/watch.h"
 #include "leak.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MINUTE 60000
 
@@ -48,6 +50,40 @@ yoke_result result_of(yoke_function *function, const yoke_item *arguments, const
     assert_ok(yoke_process_start(&process, function, arguments, options));
     return finish(process);
 }
+
+/* ---- for children ---- */
+
+int return_number(const yoke_args *args)
+{
+    return yoke_args_int(args, 0);
+}
+
+int stay(const yoke_args *args)
+{
+    if (yoke_args_bool(args, 1))
+        signal(SIGTERM, SIG_IGN);
+    YOKE_TRY(yoke_queue_put_format(yoke_args_queue(args, 0), YOKE_FOREVER, "%d", (int)getpid()));
+    for (;;)
+        pause();
+}
+
+pid_t told_pid(yoke_queue *queue)
+{
+    char line[32];
+
+    assert_ok(yoke_queue_get_string(queue, line, sizeof line, MINUTE));
+    return (pid_t)atoi(line);
+}
+
+yoke_queue *new_queue(void)
+{
+    yoke_queue *queue;
+
+    assert_ok(yoke_queue_create(&queue, NULL));
+    return queue;
+}
+
+/* ---- groups ---- */
 
 static int nothing(const yoke_args *args)
 {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/types.h>
 #include <yoke/yoke.h>
 
 /* Runs the tests under each start method, or only under that of the environment variable YOKE_START_METHOD. Nothing may
@@ -22,6 +23,16 @@ yoke_start_method method_under_test(void);
 yoke_result result_of(yoke_function *function, const yoke_item *arguments, const yoke_process_options *options);
 /* The same for one that was started. */
 yoke_result finish(yoke_process *process);
+
+/* Functions for children: the number that is argument 0; */
+int return_number(const yoke_args *args);
+/* tells its pid through the queue that is argument 0, then stays until killed, and ignores SIGTERM if argument 1 is
+ * true. */
+int stay(const yoke_args *args);
+/* What stay() told. */
+pid_t told_pid(yoke_queue *queue);
+
+yoke_queue *new_queue(void);
 
 #define assert_ok(expression) assert_ok_((expression), #expression, __FILE__, __LINE__)
 void assert_ok_(int code, const char *expression, const char *file, int line);

@@ -4,6 +4,7 @@
 #include "support/child.h"
 #include "support/third_party.h"
 
+#include <yoke/uv.h>
 #include <yoke/yoke.h>
 
 #include <stdio.h>
@@ -140,6 +141,39 @@ static int damaged_tables(void *user)
     return 0;
 }
 
+static void never(yoke_watch *watch, int status, void *user)
+{
+    (void)watch;
+    (void)status;
+    (void)user;
+}
+
+/* The one group that may be left out: watches then say so, and nothing else minds. */
+static int without_loops(void *user)
+{
+    static yoke_backend  none;
+    static yoke_loop_ops half;
+    yoke_backend         b = *yoke_backend_find("posix");
+    yoke_queue          *queue;
+    yoke_watch          *watch;
+    (void)user;
+    half = *b.loop;
+    half.again = NULL;
+    b.name = "half";
+    b.loop = &half;
+    CHILD_CHECK(yoke_backend_register(&b) == YOKE_EINVAL && noted(YOKE_EINVAL, "loop.again"));
+    half.struct_size = 8;
+    CHILD_CHECK(yoke_backend_register(&b) == YOKE_EINVAL && noted(YOKE_EINVAL, "group 'loop' has 8 bytes"));
+    none = b;
+    none.name = "none";
+    none.loop = NULL;
+    CHILD_CHECK(yoke_backend_register(&none) == YOKE_OK && yoke_backend_choose("none") == YOKE_OK);
+    CHILD_CHECK(yoke_queue_create(&queue, NULL) == YOKE_OK);
+    CHILD_CHECK(yoke_queue_watch(&watch, queue, (struct uv_loop_s *)(void *)&none, never, NULL) == YOKE_ENOTSUP);
+    yoke_queue_close(queue);
+    return 0;
+}
+
 static int too_many(void *user)
 {
     static yoke_backend many[40];
@@ -219,6 +253,7 @@ static void a_table_that_cannot_work_is_refused_with_a_sentence(void **state)
 {
     (void)state;
     run_in_child(damaged_tables);
+    run_in_child(without_loops);
     run_in_child(too_many);
 }
 

@@ -1,0 +1,121 @@
+/*
+ * Guests on the caller's loops: a poll, a timer and an idle handle each. Contracts in yoke/backend.h.
+ *
+ * The next round is asked for by the idle handle: 1.44 runs a timer that is started anew for now by its own callback
+ * again and again without ever polling.
+ */
+#include "uv.h"
+
+#include <stdlib.h>
+
+struct yoke_loop_guest {
+    uv_poll_t       poll;
+    uv_timer_t      timer;
+    uv_idle_t       idle;
+    yoke_loop_turn *turn;
+    void           *user;
+    void (*left)(void *user);
+    int open; /* handles that libuv has not let go of */
+};
+
+/* An error is told with the native's number and stops the poll: then the timer alone has to do. */
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    yoke_loop_guest *guest = poll->data;
+    if (status < 0)
+        uv_ref((uv_handle_t *)&guest->timer);
+    (void)events;
+    guest->turn(guest->user, true);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+    yoke_loop_guest *guest = timer->data;
+    guest->turn(guest->user, false);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    yoke_loop_guest *guest = idle->data;
+    (void)uv_idle_stop(idle);
+    guest->turn(guest->user, false);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    yoke_loop_guest *guest = handle->data;
+    if (--guest->open > 0)
+        return;
+    void (*left)(void *user) = guest->left;
+    void *user = guest->user;
+    free(guest);
+    left(user);
+}
+
+static int enter_fail(int status)
+{
+    return yoke_backend_fail(yoke__uv_code(status), status, "the event loop can't poll for a watch: %s",
+                             uv_strerror(status));
+}
+
+/* What libuv polls on Windows are sockets, and a doorbell there is none. */
+static int poll_init(uv_loop_t *loop, uv_poll_t *poll, yoke_native native)
+{
+#ifdef _WIN32
+    (void)loop;
+    (void)poll;
+    (void)native;
+    return UV_ENOTSUP;
+#else
+    return uv_poll_init(loop, poll, (int)native);
+#endif
+}
+
+static int guest_enter(yoke_loop_guest **out, void *loop, yoke_native native, yoke_loop_turn *turn, void *user)
+{
+    yoke_loop_guest *guest = calloc(1, sizeof *guest);
+    if (guest == NULL)
+        return yoke_backend_fail(YOKE_ENOMEM, 0, "no memory for a watch on an event loop");
+    int status = poll_init(loop, &guest->poll, native);
+    if (status < 0) {
+        free(guest);
+        return enter_fail(status);
+    }
+    (void)uv_timer_init(loop, &guest->timer);
+    (void)uv_idle_init(loop, &guest->idle);
+    uv_unref((uv_handle_t *)&guest->timer); /* the poll keeps the loop running */
+    uv_unref((uv_handle_t *)&guest->idle);
+    guest->poll.data = guest->timer.data = guest->idle.data = guest;
+    guest->turn = turn;
+    guest->user = user;
+    guest->open = 3;
+    (void)uv_poll_start(&guest->poll, UV_READABLE, on_readable); /* which can't fail once init has not */
+    *out = guest;
+    return YOKE_OK;
+}
+
+static void guest_again(yoke_loop_guest *guest, int64_t timeout)
+{
+    if (timeout == 0) {
+        (void)uv_timer_stop(&guest->timer);
+        (void)uv_idle_start(&guest->idle, on_idle);
+    } else {
+        (void)uv_idle_stop(&guest->idle);
+        (void)uv_timer_start(&guest->timer, on_time, ((uint64_t)timeout + 999999) / 1000000, 0);
+    }
+}
+
+static void guest_leave(yoke_loop_guest *guest, void (*left)(void *user))
+{
+    guest->left = left;
+    uv_close((uv_handle_t *)&guest->poll, on_closed);
+    uv_close((uv_handle_t *)&guest->timer, on_closed);
+    uv_close((uv_handle_t *)&guest->idle, on_closed);
+}
+
+const yoke_loop_ops yoke__uv_guests = {
+    .struct_size = sizeof(yoke_loop_ops),
+    .enter = guest_enter,
+    .again = guest_again,
+    .leave = guest_leave,
+};

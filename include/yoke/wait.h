@@ -1,0 +1,80 @@
+/**
+ * @file wait.h
+ * Waiting for several things at once: queues and processes.
+ *
+ * ```c
+ * yoke_wait_entry entries[] = {
+ *     yoke_wait_queue_readable(requests),
+ *     yoke_wait_queue_readable(answers),
+ *     yoke_wait_process_ended(worker),
+ * };
+ * YOKE_CHECK(yoke_wait(entries, 3, YOKE_FOREVER));
+ * if (entries[2].ready)
+ *     puts("the worker has ended");
+ * ```
+ *
+ * There is no limit but memory on the number of entries. A process takes one place in what the system polls, so the limit
+ * on open descriptors bounds how many of these can run at all. Programs with an event loop of their own use watches
+ * instead (uv.h).
+ */
+#ifndef YOKE_WAIT_H
+#define YOKE_WAIT_H
+
+#include "error.h"
+#include "handles.h"
+
+YOKE_BEGIN
+
+/** What an entry waits for. New ones go to the end. */
+typedef enum yoke_wait_what {
+    YOKE_WAIT_NOTHING,  /**< the entry is passed over: it is never ready */
+    YOKE_WAIT_READABLE, /**< a get (or its like) would not have to wait */
+    YOKE_WAIT_WRITABLE, /**< a put (or its like) would not have to wait */
+    YOKE_WAIT_ENDED     /**< a join would not have to wait */
+} yoke_wait_what;
+
+/** One thing to wait for. Made by the functions below; all zero is an entry that is passed over. */
+typedef struct yoke_wait_entry {
+    uint32_t what;   /**< a yoke_wait_what */
+    uint32_t kind;   /**< which kind of handle; the library's own */
+    void    *handle; /**< borrowed: to be open until the call, and closed by whoever wants to while it waits */
+    int      status; /**< out, if ready: YOKE_OK, or the code with which the call waited for would fail */
+    bool     ready;  /**< out */
+} yoke_wait_entry;
+
+/** Waits until a get of that queue would find a message, or answer that there will be none: status
+ *  #YOKE_ESHUTDOWN. */
+YOKE_API yoke_wait_entry yoke_wait_queue_readable(yoke_queue *queue);
+
+/** Waits until that queue is below its limits, so that a put of a small message would succeed; or is shut down: status
+ *  #YOKE_ESHUTDOWN. A queue without limits is always writable. */
+YOKE_API yoke_wait_entry yoke_wait_queue_writable(yoke_queue *queue);
+
+/** Waits until that process has ended. Only for children of this process. */
+YOKE_API yoke_wait_entry yoke_wait_process_ended(yoke_process *process);
+
+/**
+ * Waits until at least one entry is ready, and tells all that are.
+ *
+ * Ready is what is so at one moment of the call: another consumer may be faster, so call get with YOKE_NOWAIT. An entry
+ * whose handle another thread closes during the wait becomes ready with status YOKE_ECLOSED.
+ *
+ * The thread sleeps meanwhile, and wakes at most ten times a second for nothing; signals don't shorten the wait. Any
+ * thread may call, several may wait for the same things; not for signal handlers. A forked child may wait for what it
+ * inherits, but for processes of its parent.
+ *
+ * @param entries  `count` of them; handles are borrowed for the call, and `ready` and `status` of each are set on
+ *                 success. NULL only if count is 0: then the call sleeps.
+ * @param timeout  Milliseconds; YOKE_NOWAIT looks once, YOKE_FOREVER never gives up.
+ * @return How many are ready, at least 1; or a negative code, after which entries say nothing.
+ * @retval YOKE_ETIMEDOUT  None became ready.
+ * @retval YOKE_EINVAL     An entry's handle is not open, or what it waits for doesn't exist; the error's text says which
+ *                         entry.
+ * @retval YOKE_ECHILD     A process was not started by this one.
+ * @retval YOKE_ENOMEM     No memory, no descriptor for the thread's doorbell, or no record for the thread in a domain.
+ */
+YOKE_API YOKE_CHECKED int yoke_wait(yoke_wait_entry *entries, size_t count, int64_t timeout);
+
+YOKE_END
+
+#endif
