@@ -25,6 +25,12 @@ static inline int yoke__negative(int code)
 #define yoke__fail_process(...) yoke__negative(yoke__fail_process(__VA_ARGS__))
 #define yoke__fail_object(...)  yoke__negative(yoke__fail_object(__VA_ARGS__))
 
+/* "an" before a noun that needs it, else "a". */
+static inline const char *yoke__article(const char *noun)
+{
+    return *noun == 'a' || *noun == 'e' || *noun == 'i' || *noun == 'o' ? "an" : "a";
+}
+
 /* Forgets what was noted, in a new child. */
 void yoke__error_reset(void);
 

@@ -74,6 +74,10 @@ enum {
     YOKE__RELATIVE_ENDED = 3
 };
 
+/* YOKE_OK for a handle of a child that this process started; else YOKE_EINVAL, YOKE_ECLOSED or YOKE_ECHILD: "only its
+ * creator may <what>". */
+int yoke__child_check(const yoke_process *process, const char *what);
+
 /* Hooks for forks, by yoke__self_init. */
 void yoke__children_hooks(void);
 /* Children: made before they are started, so that a fork by another thread meanwhile closes their natives. */

@@ -55,6 +55,14 @@ static yoke__relative *enter_child(const yoke_process *process, const char *what
     return NULL;
 }
 
+int yoke__child_check(const yoke_process *process, const char *what)
+{
+    if (!enter_child(process, what))
+        return yoke_last_error()->code;
+    leave(process);
+    return YOKE_OK;
+}
+
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
 int64_t yoke_process_pid(const yoke_process *process)

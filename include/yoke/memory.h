@@ -106,6 +106,9 @@ YOKE_API yoke_lock *yoke_array_lock(yoke_array *array);
  * @param now    Gets the sum. May be NULL.
  * @retval YOKE_ERANGE      The sum does not fit the type; nothing was added.
  * @retval YOKE_ETYPE       Not an integer.
+ * @retval YOKE_EINVAL      Not an open value.
+ * @retval YOKE_ECLOSED     Another thread closed the value meanwhile, or its domain was left.
+ * @retval YOKE_ENOMEM      No memory for the handle of its lock.
  * @retval YOKE_OWNER_DIED  Added, but somebody died holding the lock, and the value may be half changed.
  */
 YOKE_API int yoke_value_add(yoke_value *value, int64_t n, int64_t *now);
@@ -158,6 +161,7 @@ typedef struct yoke_shm_options {
  * @retval YOKE_EINVAL  A bad name, mode or size; or it is there with another size, and the sentence names both.
  * @retval YOKE_EPROTO  What has that name is not a segment of this library, or of another version of it.
  * @retval YOKE_ENOMEM  Not that much memory is left, or no descriptor.
+ * @retval YOKE_EACCES  The system refuses access.
  * @retval YOKE_ENOTSUP The backend has no named memory.
  */
 YOKE_API YOKE_CHECKED int yoke_shm_create(yoke_shm **out, size_t size, const yoke_shm_options *options);

@@ -130,7 +130,7 @@ typedef struct yoke_result {
 
 /**
  * Makes this program able to start processes. Call it first thing in main(), before threads and before other functions
- * of yoke, but after yoke_register(), yoke_backend_choose() and yoke_domain_configure().
+ * of yoke, but after yoke_register(), yoke_backend_choose() (yoke/backend.h) and yoke_domain_configure().
  *
  * In a process started by yoke this runs its function and never returns. A process that claims to be one but whose
  * channel doesn't answer rightly ends with a sentence on stderr and status 125, before any code of the program ran.
@@ -241,12 +241,15 @@ YOKE_API int yoke_cpu_count_all(void);
  * @retval YOKE_EINVAL  yoke_main() was not called; the caller is a daemon; a bad handle, option or name; a function that
  *                      lies in no module that can be identified.
  * @retval YOKE_ENOTSUP A method this system hasn't got, or an option that the method hasn't.
- * @retval YOKE_ENOENT  No such executable or working directory.
+ * @retval YOKE_ENOENT  No such executable, or, under spawn, working directory; under fork and forkserver the result tells
+ *                      of the directory. Also: the environment variable YOKE_BACKEND names no backend.
  * @retval YOKE_EACCES  The executable may not be run.
- * @retval YOKE_EMSGSIZE Arguments over 1 GiB, or over 240 connections.
+ * @retval YOKE_EMSGSIZE Arguments over 1 GiB, or over 240 connections; an environment larger than the system or the
+ *                      forkserver takes.
  * @retval YOKE_EMOVED  A connection in the arguments has moved away before.
  * @retval YOKE_EBUSY   A connection is in use by another thread, or stands in the arguments twice.
  * @retval YOKE_ENOMEM  No memory, processes or descriptors are left.
+ * @retval YOKE_EPROTO  The forkserver gave an answer that can't be read, and was ended.
  * @retval YOKE_EIO     The system refused otherwise.
  */
 YOKE_API YOKE_CHECKED int yoke_process_start(yoke_process **out, yoke_function *function, const yoke_item *arguments,
