@@ -11,7 +11,7 @@ static yoke__segment_user *user_at(yoke__segment_header *segment, uint32_t index
     return (yoke__segment_user *)((uint8_t *)segment + segment->users) + index;
 }
 
-/* ---- making and checking -------------------------------------------------------------------------------------------------------- */
+/* ---- making and checking ----------------------------------------------------------------------------------------- */
 
 static uint64_t whole_pages(uint64_t size)
 {
@@ -90,7 +90,7 @@ int yoke__segment_check(const yoke_memory *first, bool *ready)
     return check_header(segment, there);
 }
 
-/* ---- users ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- users ------------------------------------------------------------------------------------------------------- */
 
 static bool is_alive(yoke__segment_user *user)
 {

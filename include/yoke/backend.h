@@ -22,7 +22,7 @@ typedef intptr_t yoke_native;
 /** No descriptor or HANDLE. */
 #define YOKE_NO_NATIVE ((yoke_native)-1)
 
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /** Shared memory as one process sees it. Filled by the backend. */
 typedef struct yoke_memory {
@@ -61,7 +61,7 @@ typedef struct yoke_memory_ops {
     void (*name_unlock)(yoke_native lock, const char *name);
 } yoke_memory_ops;
 
-/* ---- waiting --------------------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 /** Names a doorbell so that any process of the domain can ring it. */
 typedef struct yoke_bell_name {
@@ -101,7 +101,7 @@ typedef struct yoke_wait_ops {
     int (*at_thread_end)(void (*hook)(void *thread), void *thread);
 } yoke_wait_ops;
 
-/* ---- life ------------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 /** Which process, for ever: pids come back, this triple doesn't. */
 typedef struct yoke_identity {
@@ -222,7 +222,7 @@ typedef struct yoke_process_ops {
     void (*exit_now)(int status);
 } yoke_process_ops;
 
-/* ---- modules ------------------------------------------------------------------------------------------------------ */
+/* ---- modules ----------------------------------------------------------------------------------------------------- */
 
 /** Where a function lies, in terms that another process of the same build can resolve. */
 typedef struct yoke_code_place {
@@ -243,7 +243,7 @@ typedef struct yoke_code_ops {
     int (*resolve)(void (**out)(void), const yoke_code_place *place);
 } yoke_code_ops;
 
-/* ---- streams ------------------------------------------------------------------------------------------------------ */
+/* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 /** A stream of bytes: one end of a pair, pipe or socket. Opaque; the backend's. */
 typedef struct yoke_stream yoke_stream;
@@ -330,7 +330,7 @@ typedef struct yoke_stream_ops {
     yoke_native (*native)(const yoke_stream *stream);
 } yoke_stream_ops;
 
-/* ---- event loops of the caller ------------------------------------------------------------------------------------ */
+/* ---- event loops of the caller ----------------------------------------------------------------------------------- */
 
 /** Something of core's on an event loop of the caller's. Opaque; the backend's. */
 typedef struct yoke_loop_guest yoke_loop_guest;
@@ -358,7 +358,7 @@ typedef struct yoke_loop_ops {
     void (*leave)(yoke_loop_guest *guest, void (*left)(void *user));
 } yoke_loop_ops;
 
-/* ---- system ------------------------------------------------------------------------------------------------------- */
+/* ---- system ------------------------------------------------------------------------------------------------------ */
 
 /** The rest of the system. */
 typedef struct yoke_system_ops {
@@ -380,7 +380,7 @@ typedef struct yoke_system_ops {
     uint64_t (*thread_id)(void);
 } yoke_system_ops;
 
-/* ---- the table ----------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 enum {
     YOKE_CAP_SPAWN = 1,

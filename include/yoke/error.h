@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- the language and the compiler ---------------------------------------------------------------------------------- */
+/* ---- the language and the compiler ------------------------------------------------------------------------------- */
 
 #ifdef __cplusplus
 #define YOKE_BEGIN extern "C" {
@@ -73,14 +73,14 @@ inline size_t yoke_zeroed_(void *structure, size_t size)
 
 YOKE_BEGIN
 
-/* ---- time-outs ------------------------------------------------------------------------------------------------------ */
+/* ---- time-outs --------------------------------------------------------------------------------------------------- */
 
 /** Time-outs are `int64_t` milliseconds. This one tries once; so does every negative one. */
 #define YOKE_NOWAIT INT64_C(0)
 /** Never gives up. */
 #define YOKE_FOREVER INT64_MAX
 
-/* ---- codes ---------------------------------------------------------------------------------------------------------- */
+/* ---- codes ------------------------------------------------------------------------------------------------------- */
 
 /** Return codes. Their values never change. */
 enum {
@@ -170,7 +170,7 @@ YOKE_API const char *yoke_error_text(int code);
  */
 YOKE_API const yoke_error *yoke_last_error(void);
 
-/* ---- short ways to check -------------------------------------------------------------------------------------------- */
+/* ---- short ways to check ----------------------------------------------------------------------------------------- */
 
 /**
  * Leaves the enclosing function with the code if the expression is negative. For functions that return codes. What was

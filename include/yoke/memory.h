@@ -32,7 +32,7 @@
 
 YOKE_BEGIN
 
-/* ---- values and arrays --------------------------------------------------------------------------------------------------- */
+/* ---- values and arrays ------------------------------------------------------------------------------------------- */
 
 /** C types that are told apart. Structures and everything else are RAW and told apart by size only. */
 typedef enum yoke_type {
@@ -136,7 +136,7 @@ YOKE_API void yoke_value_close(yoke_value *value);
 /** As yoke_value_close(). */
 YOKE_API void yoke_array_close(yoke_array *array);
 
-/* ---- segments ---------------------------------------------------------------------------------------------------------------- */
+/* ---- segments ---------------------------------------------------------------------------------------------------- */
 
 /** Options of yoke_shm_create(); zero means default everywhere. */
 typedef struct yoke_shm_options {
@@ -179,7 +179,7 @@ YOKE_API void yoke_shm_close(yoke_shm *shm);
 
 YOKE_END
 
-/* ---- what a program writes ------------------------------------------------------------------------------------------------------ */
+/* ---- what a program writes --------------------------------------------------------------------------------------- */
 
 /*
  *   YOKE_VALUE_CREATE(&value, T, initial, options)         makes a value of type T; for a structure write 0, and set its
