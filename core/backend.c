@@ -360,7 +360,7 @@ const yoke_backend *yoke_backend_current(void)
 
 int yoke__backend_ready(void)
 {
-    return yoke_backend_current() ? YOKE_OK : yoke_last_error()->code;
+    return yoke_backend_current() ? YOKE_OK : yoke__noted();
 }
 
 /* CMake builds no library without a backend. */

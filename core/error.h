@@ -31,6 +31,12 @@ static inline const char *yoke__article(const char *noun)
     return *noun == 'a' || *noun == 'e' || *noun == 'i' || *noun == 'o' ? "an" : "a";
 }
 
+/* The code of the failure noted last, for who was told of one by NULL or false. */
+static inline int yoke__noted(void)
+{
+    return yoke__negative(yoke_last_error()->code);
+}
+
 /* Forgets what was noted, in a new child. */
 void yoke__error_reset(void);
 

@@ -58,7 +58,7 @@ static yoke__relative *enter_child(const yoke_process *process, const char *what
 int yoke__child_check(const yoke_process *process, const char *what)
 {
     if (!enter_child(process, what))
-        return yoke_last_error()->code;
+        return yoke__noted();
     leave(process);
     return YOKE_OK;
 }
@@ -125,7 +125,7 @@ int yoke_process_sentinel(const yoke_process *process, intptr_t *native)
         return yoke__fail(YOKE_EINVAL, "nowhere to put the sentinel");
     child = enter_child(process, "watch it");
     if (!child)
-        return yoke_last_error()->code;
+        return yoke__noted();
     *native = child->life;
     leave(process);
     return YOKE_OK;
@@ -139,7 +139,7 @@ int yoke_process_result(yoke_process *process, yoke_result *out)
     YOKE_TRY(yoke__report_check(out, "yoke_result"));
     child = enter_child(process, "ask for its result");
     if (!child)
-        return yoke_last_error()->code;
+        return yoke__noted();
     (void)yoke__child_wait(child, 0); /* settles it if it is dead */
     yoke__child_result(child, &result);
     leave(process);
@@ -156,7 +156,7 @@ int yoke_process_join(yoke_process *process, int64_t timeout)
     int             rc = YOKE_OK;
 
     if (!child)
-        return yoke_last_error()->code;
+        return yoke__noted();
     if (!yoke__child_wait(child, deadline))
         rc = yoke__fail_process(YOKE_ETIMEDOUT, child->pid, "process %s (%lld) still runs after %lld ms", child->name,
                                 (long long)child->pid, (long long)timeout);
@@ -196,7 +196,7 @@ int yoke_process_close(yoke_process *process)
         return YOKE_OK;
     yoke__relative *relative = enter(process);
     if (!relative)
-        return yoke_last_error()->code;
+        return yoke__noted();
     int rc = begin_closing(relative);
     leave(process);
     YOKE_TRY(rc);
@@ -214,7 +214,7 @@ static int send_signal(yoke_process *process, yoke_signal signal, const char *wh
     yoke__relative *child = enter_child(process, what);
 
     if (!child)
-        return yoke_last_error()->code;
+        return yoke__noted();
     int rc = yoke__child_signal(child, signal);
     leave(process);
     return rc;

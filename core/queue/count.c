@@ -102,7 +102,7 @@ int64_t yoke_queue_size(const yoke_queue *handle)
     yoke__queue queue;
 
     if (!yoke__queue_of(&queue, handle))
-        return yoke_last_error()->code;
+        return yoke__noted();
     return (int64_t)(yoke__queue_count(&queue) + redeliveries(&queue));
 }
 
@@ -133,7 +133,7 @@ int yoke_queue_stats(yoke_queue *handle, yoke_queue_statistics *out)
     yoke__queue_state *state;
 
     if (!yoke__queue_of(&queue, handle))
-        return yoke_last_error()->code;
+        return yoke__noted();
     if (!out || out->struct_size != sizeof *out)
         return yoke__fail(YOKE_EINVAL, out ? "struct_size of yoke_queue_statistics is not its size" : "out is NULL");
     state = queue.state;

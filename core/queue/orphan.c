@@ -29,7 +29,7 @@ int yoke_queue_drop(yoke_queue *handle, unsigned roles)
     yoke__queue queue;
 
     if (!yoke__queue_of(&queue, handle))
-        return yoke_last_error()->code;
+        return yoke__noted();
     if (roles & ~(unsigned)(YOKE_MAY_PUT | YOKE_MAY_GET))
         return yoke__fail(YOKE_EINVAL, "%#x are no roles of a queue", roles);
     yoke__handle_drop_roles(queue.handle, roles);

@@ -58,7 +58,7 @@ static int reference_to(yoke__reference *out, const yoke__queue *queue, const yo
                           yoke__item_kind_name(packed->kind));
     handle = yoke__handle_check(packed->handle, kind);
     if (!handle)
-        return yoke_last_error()->code;
+        return yoke__noted();
     if (handle->domain != queue->domain)
         return yoke__fail(YOKE_ENOTSUP, "a %s of another domain than the queue's can't be put into it",
                           yoke__item_kind_name(packed->kind));

@@ -59,7 +59,7 @@ int yoke_queue_release(yoke_queue *handle, yoke_view *view)
     yoke__message_block *block;
 
     if (!yoke__queue_of(&queue, handle))
-        return yoke_last_error()->code;
+        return yoke__noted();
     YOKE_TRY(let_go(&block, &queue, view, false));
     yoke__queue_done_with(&queue, block);
     return YOKE_OK;
@@ -71,7 +71,7 @@ int yoke_queue_return(yoke_queue *handle, yoke_view *view)
     yoke__message_block *block;
 
     if (!yoke__queue_of(&queue, handle))
-        return yoke_last_error()->code;
+        return yoke__noted();
     YOKE_TRY(let_go(&block, &queue, view, true));
     yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
     return YOKE_OK;

@@ -25,7 +25,7 @@ void yoke__queue_wake_waiter(yoke__queue *queue, yoke__a32 *side)
 int yoke__queue_refuse(const yoke__queue *queue, yoke_queue_role role)
 {
     if (!queue->handle)
-        return yoke_last_error()->code;
+        return yoke__noted();
     return yoke__fail(YOKE_EACCES, "this handle has given up %s the queue",
                       role == YOKE_MAY_PUT ? "putting into" : "getting from");
 }
@@ -162,7 +162,7 @@ int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)
     uint64_t    discarded = 0;
 
     if (!yoke__queue_of(&queue, handle))
-        return yoke_last_error()->code;
+        return yoke__noted();
     if (how != YOKE_DRAIN && how != YOKE_IMMEDIATE)
         return yoke__fail(YOKE_EINVAL, "%d is no way to shut a queue down", (int)how);
     yoke__queue_lock(&queue, &queue.state->producers); /* no put is under way when the word changes */

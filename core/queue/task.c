@@ -6,7 +6,7 @@
 static int joinable_of(yoke__queue *out, const yoke_queue *handle)
 {
     if (!yoke__queue_of(out, handle))
-        return yoke_last_error()->code;
+        return yoke__noted();
     if (!yoke__queue_has(out, YOKE__QUEUE_JOINABLE))
         return yoke__fail(YOKE_ENOTSUP, "the queue was not made joinable");
     return YOKE_OK;
