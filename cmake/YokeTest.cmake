@@ -6,6 +6,9 @@ set(yoke_wait_modes native parking)
 # yoke_add_tests(kind MODES <modes> TIMEOUT <seconds>): every tests/<kind>/test_*.c and .cpp.
 function(yoke_add_tests kind)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "MODES")
+  if(YOKE_TEST_TIMEOUT) # for runs that take hours
+    set(arg_TIMEOUT ${YOKE_TEST_TIMEOUT})
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${kind}/test_*.c"
     "${PROJECT_SOURCE_DIR}/tests/${kind}/test_*.cpp")
   foreach(source IN LISTS sources)

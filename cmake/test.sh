@@ -1,18 +1,24 @@
 #!/bin/sh
 # Installs what is missing, builds, and passes all tests. `cmake/test.sh STEP...` runs only the named steps; their names
-# stand in `all_steps`.
+# stand in `all_steps`. `cmake/test.sh --full [STEP...]` takes hours: every kill point, long random kills, long fuzzing.
 set -eu
 . "$(dirname -- "$0")/common.sh"
 
-all_steps="packages format gcc package clang tidy sanitize fuzz valgrind docs mingw models"
+all_steps="packages format gcc package clang tidy sanitize threads fuzz valgrind docs mingw other_posix models"
+if [ "${1:-}" = --full ]; then
+    shift
+    export YOKE_CRASH_FULL=1 YOKE_TEST_FULL=1 YOKE_STRESS_SECONDS=600
+    test_timeout=86400 fuzz_seconds=600
+else
+    test_timeout=0 fuzz_seconds=20
+fi
 [ $# = 0 ] && set -- $all_steps
 passed=0
 summary=
 
-# What tests may have left behind: shared memory, and started children that still run. Private memory of systems without
-# memfd (yoke-.*) has a name for two calls, and tests kill in between.
+# What tests may have left behind: shared memory, and started children that still run.
 leftovers() {
-    find /dev/shm -maxdepth 1 -name '*yoke*' ! -name 'yoke-.*' 2>/dev/null | sort
+    find /dev/shm -maxdepth 1 -name '*yoke*' 2>/dev/null | sort
     for command in /proc/[0-9]*/cmdline; do
         # Only those of this tree: others may be testing on this machine too.
         case $(readlink "${command%/cmdline}/exe" 2>/dev/null) in
@@ -50,7 +56,8 @@ configure() {
     directory=$1 cc=$2 cxx=$3
     shift 3
     cmake -S . -B "$directory" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" \
-        -DYOKE_WARNINGS_AS_ERRORS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON "$@"
+        -DYOKE_WARNINGS_AS_ERRORS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DYOKE_TEST_TIMEOUT="$test_timeout" \
+        -DYOKE_FUZZ_SECONDS="$fuzz_seconds" "$@"
 }
 
 do_packages() {
@@ -101,6 +108,18 @@ do_sanitize() {
     run_ctest build/sanitize -LE 'crash|check'
 }
 
+# One mapping is all that the thread sanitizer can see: tests whose threads meet in one process.
+threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.wait_many unit.lock unit.local"
+
+do_threads() {
+    step "threads: the thread sanitizer over tests of many threads in one process"
+    configure build/threads gcc g++ -DCMAKE_BUILD_TYPE=Debug -DYOKE_SANITIZE=thread -DYOKE_BUILD_BENCH=OFF \
+        -DYOKE_BUILD_EXAMPLES=OFF
+    # shellcheck disable=SC2086
+    cmake --build build/threads -j "$jobs" --target $threads_tests
+    run_ctest build/threads -R "^($(echo $threads_tests | tr ' ' '|'))\.(native|parking)$"
+}
+
 do_fuzz() {
     step "fuzz: hostile bytes for some seconds each, with sanitizers"
     configure build/fuzz clang clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DYOKE_FUZZ=ON \
@@ -144,6 +163,11 @@ do_models() {
     step "models: Spin, with planted faults"
     mkdir -p build/models
     sh cmake/models.sh build/models
+}
+
+do_other_posix() {
+    step "other_posix: the backend compiles without its Linux branches"
+    sh cmake/other_posix.sh
 }
 
 for name in "$@"; do

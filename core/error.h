@@ -25,6 +25,12 @@ static inline int yoke__negative(int code)
 #define yoke__fail_process(...) yoke__negative(yoke__fail_process(__VA_ARGS__))
 #define yoke__fail_object(...)  yoke__negative(yoke__fail_object(__VA_ARGS__))
 
+/* "an" before a noun that needs it, else "a". */
+static inline const char *yoke__article(const char *noun)
+{
+    return *noun == 'a' || *noun == 'e' || *noun == 'i' || *noun == 'o' ? "an" : "a";
+}
+
 /* The code of the failure noted last, for who was told of one by NULL or false. */
 static inline int yoke__noted(void)
 {

@@ -10,6 +10,7 @@
  */
 #include "wait.h"
 
+#include "posix.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ static socklen_t address_of(struct sockaddr_un *out, const yoke_bell_name *name)
 
 static int socket_new(void)
 {
-    return yoke__sys.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return yoke__posix_own(yoke__sys.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
 static int socket_open(yoke_native *out, const yoke_bell_name *name)

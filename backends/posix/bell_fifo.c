@@ -6,6 +6,7 @@
  */
 #include "wait.h"
 
+#include "posix.h"
 #include "runtime.h"
 #include "sys.h"
 
@@ -35,10 +36,10 @@ static int path_in(char *out, const char *directory, const yoke_bell_name *name)
 static int open_ends(bell *out, const char *path)
 {
     /* The order matters: opening for writing fails while nobody reads. */
-    out->reader = yoke__sys.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    out->reader = yoke__posix_open(path, O_RDONLY | O_NONBLOCK, 0);
     if (out->reader < 0)
         return yoke__posix_fail("opening a doorbell");
-    out->writer = yoke__sys.open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    out->writer = yoke__posix_open(path, O_WRONLY | O_NONBLOCK, 0);
     if (out->writer < 0) {
         int result = yoke__posix_fail("opening a doorbell");
         (void)yoke__sys.close(out->reader);
@@ -88,11 +89,11 @@ failed:
  * full FIFO is as good as rung. */
 static int ring_path(const char *path)
 {
-    int writer = yoke__sys.open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    int writer = yoke__posix_open(path, O_WRONLY | O_NONBLOCK, 0);
 
     if (writer < 0)
         return errno == ENXIO || errno == ENOENT ? YOKE_ENOENT : yoke__posix_fail("ringing a doorbell");
-    int reader = yoke__sys.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    int reader = yoke__posix_open(path, O_RDONLY | O_NONBLOCK, 0);
     int result = YOKE_OK;
     if (reader < 0)
         result = errno == ENOENT ? YOKE_ENOENT : yoke__posix_fail("ringing a doorbell");

@@ -16,7 +16,7 @@
 /* Reads a small file whole; false if it is not there. */
 static bool read_text(const char *path, char *out, size_t size)
 {
-    int     fd = yoke__sys.open(path, O_RDONLY | O_CLOEXEC, 0);
+    int     fd = yoke__posix_open(path, O_RDONLY, 0);
     size_t  used = 0;
     ssize_t got;
 

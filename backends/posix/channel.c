@@ -60,25 +60,6 @@ int yoke__posix_wait_readable(int fd, int64_t deadline, const char *what)
 
 /* ---- making ---- */
 
-static int make_pair(int type, int ends[2])
-{
-#ifdef SOCK_CLOEXEC
-    return yoke__sys.socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends);
-#else
-    int number;
-
-    if (yoke__sys.socketpair(AF_UNIX, type, 0, ends) < 0)
-        return -1;
-    if (yoke__posix_cloexec(ends[0]) == 0 && yoke__posix_cloexec(ends[1]) == 0)
-        return 0;
-    number = errno;
-    yoke__sys.close(ends[0]);
-    yoke__sys.close(ends[1]);
-    errno = number;
-    return -1;
-#endif
-}
-
 static bool stream_wanted(void)
 {
     const char *wanted = getenv("YOKE_CHANNEL");
@@ -93,9 +74,9 @@ int yoke__posix_channel(yoke_native ends[2])
 
     errno = EPROTONOSUPPORT;
     if (!stream_wanted())
-        rc = make_pair(SOCK_SEQPACKET, fds);
+        rc = yoke__posix_socketpair(SOCK_SEQPACKET, fds);
     if (rc < 0 && (errno == EPROTONOSUPPORT || errno == EPROTOTYPE || errno == ENOTSUP || errno == ESOCKTNOSUPPORT))
-        rc = make_pair(SOCK_STREAM, fds);
+        rc = yoke__posix_socketpair(SOCK_STREAM, fds);
     if (rc < 0)
         return yoke__posix_fail("making a channel");
     ends[0] = fds[0];
@@ -141,6 +122,8 @@ static int send_failed(int number, size_t size)
         return yoke_backend_fail(YOKE_EEOF, number, "the other end of the channel is gone");
     if (number == EMSGSIZE)
         return yoke_backend_fail(YOKE_EMSGSIZE, number, "%zu bytes are too many for one datagram", size);
+    if (number == EBADF) /* the channel itself was looked at before */
+        return yoke_backend_fail(YOKE_EINVAL, number, "a descriptor to be sent along is not open");
     return yoke__posix_fail_number(number, "sending on a channel");
 }
 
@@ -162,6 +145,8 @@ static int send_rest(int fd, const uint8_t *at, size_t size)
         struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
         ssize_t       sent = send_some(fd, &message);
 
+        if (sent < 0 && errno != EPIPE && errno != ECONNRESET)
+            return yoke_backend_fail(YOKE_EIO, errno, "a datagram was sent in part only: %s", strerror(errno));
         if (sent < 0)
             return send_failed(errno, size);
         at += sent;
@@ -233,7 +218,11 @@ static void take_natives(arrival *out, struct msghdr *message)
 #ifndef MSG_CMSG_CLOEXEC
             (void)yoke__posix_cloexec(fd);
 #endif
-            out->natives[out->count++] = fd;
+            fd = yoke__posix_own(fd);
+            if (fd >= 0)
+                out->natives[out->count++] = fd;
+            else
+                out->flags |= MSG_CTRUNC; /* as good as cut off */
         }
     }
 }

@@ -21,7 +21,7 @@
 /* Reads a small file of /proc as text. The number of bytes, or -1 with errno set. */
 static ssize_t read_text(const char *path, char *out, size_t capacity)
 {
-    int fd = yoke__sys.open(path, O_RDONLY | O_CLOEXEC, 0);
+    int fd = yoke__posix_open(path, O_RDONLY, 0);
     if (fd < 0)
         return -1;
     ssize_t got;
@@ -75,7 +75,7 @@ static int ask_kind(int *kind)
 {
     const char   *asked = getenv("YOKE_IDENTITY"); /* for tests of the older way */
     struct statfs system;
-    int           fd = yoke__sys.pidfd_open(getpid(), 0);
+    int           fd = yoke__posix_own(yoke__sys.pidfd_open(getpid(), 0));
     if (fd < 0 && errno != ENOSYS && errno != EPERM)
         return yoke__posix_fail("asking how processes are told apart");
     int  rc = fd < 0 ? 0 : yoke__sys.fstatfs(fd, &system);
@@ -114,7 +114,7 @@ static int number_of(int fd, uint64_t *start)
 
 static int read_number(int64_t pid, uint64_t *start)
 {
-    int fd = yoke__sys.pidfd_open((pid_t)pid, 0);
+    int fd = yoke__posix_own(yoke__sys.pidfd_open((pid_t)pid, 0));
     if (fd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: the number is a thread's by now */
         return YOKE_ENOENT;
     if (fd < 0)
@@ -260,7 +260,7 @@ static int life_watch(yoke_native *out, const yoke_identity *who)
     if (space != who->space || who->pid <= 0)
         return yoke_backend_fail(YOKE_ENOTSUP, 0, "process %lld is of another boot or pid namespace",
                                  (long long)who->pid);
-    int fd = yoke__sys.pidfd_open((pid_t)who->pid, 0);
+    int fd = yoke__posix_own(yoke__sys.pidfd_open((pid_t)who->pid, 0));
     if (fd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: the number is a thread's by now */
         return yoke_backend_fail(YOKE_ENOENT, errno, "there is no process %lld any more", (long long)who->pid);
     if (fd < 0)

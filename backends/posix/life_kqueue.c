@@ -79,7 +79,7 @@ int yoke__kqueue_identify(yoke_identity *out, int64_t pid)
 /* ESRCH: exited already, or a zombie. */
 static int open_watch(const yoke_identity *who, int *out)
 {
-    int           fd = kqueue();
+    int           fd = yoke__posix_own(kqueue());
     struct kevent change;
     if (fd < 0)
         return yoke__posix_fail("watching a process (kqueue)");

@@ -9,32 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-int yoke__posix_cloexec(int fd)
-{
-    int flags = yoke__sys.fcntl(fd, F_GETFD, 0);
-
-    return flags < 0 ? -1 : yoke__sys.fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
-}
-
-int yoke__posix_pipe(int ends[2])
-{
-#ifdef __linux__
-    return yoke__sys.pipe2(ends, O_CLOEXEC);
-#else
-    int number;
-
-    if (yoke__sys.pipe(ends) < 0)
-        return -1;
-    if (yoke__posix_cloexec(ends[0]) == 0 && yoke__posix_cloexec(ends[1]) == 0)
-        return 0;
-    number = errno;
-    yoke__sys.close(ends[0]);
-    yoke__sys.close(ends[1]);
-    errno = number;
-    return -1;
-#endif
-}
-
 int yoke__posix_lifeline(yoke_native ends[2])
 {
     int fds[2];

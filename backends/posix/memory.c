@@ -9,6 +9,8 @@
  * YOKE_MEMORY chooses, for tests: memfd, shm (no Linux call at all), whole (shm, sized once, for systems that
  * allow a single ftruncate).
  */
+#include "memory.h"
+
 #include "posix.h"
 #include "sys.h"
 
@@ -30,12 +32,10 @@ typedef enum memory_kind { MEMORY_MEMFD, MEMORY_SHM, MEMORY_WHOLE } memory_kind;
 static memory_kind kind_in_use(void)
 {
     const char *chosen = getenv("YOKE_MEMORY");
-    if (chosen && strcmp(chosen, "shm") == 0) {
+    if (chosen && strcmp(chosen, "shm") == 0)
         return MEMORY_SHM;
-    }
-    if (chosen && strcmp(chosen, "whole") == 0) {
+    if (chosen && strcmp(chosen, "whole") == 0)
         return MEMORY_WHOLE;
-    }
 #if defined(__APPLE__)
     return MEMORY_WHOLE;
 #elif defined(__linux__)
@@ -58,14 +58,11 @@ static int fail_memory(int number, const char *what)
 /* 0, or the error number; EOPNOTSUPP: this system or kernel can't. */
 static int allocate_by_system(int fd, off_t from, off_t size)
 {
-    if (kind_in_use() != MEMORY_MEMFD) {
+    if (kind_in_use() != MEMORY_MEMFD)
         return EOPNOTSUPP;
-    }
-    while (yoke__sys.fallocate(fd, 0, from, size) < 0) {
-        if (errno != EINTR) {
+    while (yoke__sys.fallocate(fd, 0, from, size) < 0)
+        if (errno != EINTR)
             return errno == ENOSYS ? EOPNOTSUPP : errno;
-        }
-    }
     return 0;
 }
 #else
@@ -92,20 +89,17 @@ static int allocate_by_size(int fd, off_t from, off_t size)
 {
     struct statvfs space;
     if (yoke__sys.fstatvfs(fd, &space) == 0 && space.f_blocks > 0 &&
-        (uint64_t)space.f_bavail * space.f_frsize < (uint64_t)size) {
+        (uint64_t)space.f_bavail * space.f_frsize < (uint64_t)size)
         return ENOSPC;
-    }
     struct stat status;
-    if (yoke__sys.fstat(fd, &status) < 0) {
+    if (yoke__sys.fstat(fd, &status) < 0)
         return errno;
-    }
-    if (status.st_size >= from + size) {
+    if (status.st_size >= from + size)
         return 0;
-    }
     return yoke__sys.ftruncate(fd, from + size) < 0 ? errno : 0;
 }
 
-static bool unsupported(int number)
+bool yoke__memory_unsupported(int number)
 {
     return number == EOPNOTSUPP || number == ENOTSUP || number == EINVAL || number == ENOSYS || number == ENODEV;
 }
@@ -115,12 +109,10 @@ static int allocate(int fd, uint64_t from, uint64_t to)
     off_t start = (off_t)from;
     off_t size = (off_t)(to - from);
     int   number = allocate_by_system(fd, start, size);
-    if (unsupported(number)) {
+    if (yoke__memory_unsupported(number))
         number = allocate_by_posix(fd, start, size);
-    }
-    if (unsupported(number)) {
+    if (yoke__memory_unsupported(number))
         number = allocate_by_size(fd, start, size);
-    }
     if (number) {
         char what[80];
         snprintf(what, sizeof what, "can't get %llu bytes of shared memory", (unsigned long long)(to - from));
@@ -144,9 +136,8 @@ static int memory_trim(yoke_memory *memory, uint64_t from, uint64_t to)
 #ifdef __linux__
     if (kind_in_use() == MEMORY_MEMFD && from < to &&
         yoke__sys.fallocate((int)memory->handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
-                            (off_t)(to - from)) < 0) {
+                            (off_t)(to - from)) < 0)
         return fail_memory(errno, "can't give memory back");
-    }
 #else
     (void)memory;
     (void)from;
@@ -155,176 +146,39 @@ static int memory_trim(yoke_memory *memory, uint64_t from, uint64_t to)
     return YOKE_OK;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
-
-/* geteuid() can't fail. One name space per user, so that nobody can take a name away from another user. */
-static void full_name(char *out, size_t size, const char *name)
-{
-    snprintf(out, size, "/yoke-%lu-%s", (unsigned long)geteuid(), name);
-}
-
-static int open_name(const char *name, int flags, mode_t mode)
-{
-    char full[128];
-    full_name(full, sizeof full, name);
-    int fd;
-    do {
-        fd = yoke__sys.shm_open(full, flags | O_CLOEXEC, mode);
-    } while (fd < 0 && errno == EINTR);
-    return fd;
-}
-
-static int memory_unlink(const char *name)
-{
-    char full[128];
-    full_name(full, sizeof full, name);
-    if (yoke__sys.shm_unlink(full) < 0) {
-        return yoke__posix_fail("shm_unlink");
-    }
-    return YOKE_OK;
-}
-
-/* Is the object still the one that has the name? 1 yes, 0 no, negative code. */
-static int has_name(int fd, const char *name)
-{
-    struct stat mine;
-    struct stat current;
-    if (yoke__sys.fstat(fd, &mine) < 0) {
-        return yoke__posix_fail("fstat");
-    }
-    int other = open_name(name, O_RDWR, 0);
-    if (other < 0) {
-        return errno == ENOENT ? 0 : yoke__posix_fail("shm_open");
-    }
-    int rc = yoke__sys.fstat(other, &current) < 0 ? yoke__posix_fail("fstat")
-                                                  : mine.st_ino == current.st_ino && mine.st_dev == current.st_dev;
-    yoke__sys.close(other);
-    return rc;
-}
-
-static int lock_descriptor(int fd)
-{
-    while (yoke__sys.flock(fd, LOCK_EX) < 0) {
-        if (errno != EINTR) {
-            return unsupported(errno) ? YOKE_ENOTSUP : yoke__posix_fail("flock");
-        }
-    }
-    return YOKE_OK;
-}
-
-/*
- * Where shared memory can't be locked, one ordinary file per user stands for all names. It stays: removing a lock file
- * while others wait for it would split them.
- */
-static int lock_by_file(yoke_native *out)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/yoke-%lu", (unsigned long)geteuid());
-    if (yoke__sys.mkdir(path, 0700) < 0 && errno != EEXIST) {
-        return yoke__posix_fail("can't make the runtime directory");
-    }
-    struct stat status;
-    if (yoke__sys.lstat(path, &status) < 0) {
-        return yoke__posix_fail("can't look at the runtime directory");
-    }
-    if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 022)) {
-        return yoke_backend_fail(YOKE_EACCES, 0, "%s is not a directory that only this user may write", path);
-    }
-    snprintf(path, sizeof path, "/tmp/yoke-%lu/names.lock", (unsigned long)geteuid());
-    int fd = yoke__sys.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return yoke__posix_fail("can't open the lock file of names");
-    }
-    int rc = lock_descriptor(fd);
-    if (rc < 0) {
-        yoke__sys.close(fd);
-        return rc == YOKE_ENOTSUP ? yoke_backend_fail(rc, 0, "this system can't lock files: no named memory") : rc;
-    }
-    *out = fd;
-    return YOKE_OK;
-}
-
-/*
- * The lock is the system's own lock on the object itself, through a description of this call's own (a forked child
- * shares descriptions, and with them locks). The name may have gone to another object while we waited: look again.
- * Making the lock makes an empty object where there was none; empty counts as not there.
- */
-static int memory_name_lock(yoke_native *out, const char *name)
-{
-    const char *how = getenv("YOKE_NAME_LOCK"); /* "file": the way of other systems, for tests */
-    if (how && strcmp(how, "file") == 0) {
-        return lock_by_file(out);
-    }
-    for (;;) {
-        int fd = open_name(name, O_RDWR | O_CREAT, 0600);
-        if (fd < 0) {
-            return yoke__posix_fail("shm_open");
-        }
-        int rc = lock_descriptor(fd);
-        if (rc == YOKE_OK) {
-            rc = has_name(fd, name);
-        }
-        if (rc == 1) {
-            *out = fd;
-            return YOKE_OK;
-        }
-        yoke__sys.close(fd);
-        if (rc == YOKE_ENOTSUP) {
-            return lock_by_file(out);
-        }
-        if (rc < 0) {
-            return rc;
-        }
-    }
-}
-
-static void memory_name_unlock(yoke_native lock, const char *name)
-{
-    struct stat status;
-    if (yoke__sys.fstat((int)lock, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0 &&
-        status.st_nlink > 0 && has_name((int)lock, name) == 1) {
-        (void)memory_unlink(name);
-    }
-    yoke__sys.close((int)lock);
-}
-
 /* ---- objects ----------------------------------------------------------------------------------------------------- */
 
-/* A name nobody else has, for an object that is unlinked at once. */
+#define OPEN_TRIES 1000
+
+/*
+ * An object that has a name for the moment between two calls. It is the same name for all processes of a user, and who
+ * finds it taken takes it away: whoever made that object has it open already, or died before it could unlink it. So
+ * nobody opens another's object, and the name of a dead process goes with the next object that is made.
+ */
 static int open_unlinked(void)
 {
-    static _Atomic unsigned serial;
-    for (int attempt = 0; attempt < 100; attempt++) {
-        struct timespec now = {0};
-        (void)clock_gettime(CLOCK_MONOTONIC, &now); /* can't fail */
-        char full[64];
-        snprintf(full, sizeof full, "/yoke-.%ld-%lx-%u", (long)getpid(), (unsigned long)now.tv_nsec, serial++);
-        int fd = yoke__sys.shm_open(full, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd >= 0) {
-            if (yoke__sys.shm_unlink(full) < 0) {
-                int number = errno;
-                (void)yoke__sys.shm_unlink(full); /* once more, or the name would stay for good */
-                yoke__sys.close(fd);
-                errno = number;
-                return -1;
-            }
-            return fd;
-        }
-        if (errno != EEXIST) {
+    char full[64];
+    int  fd = -1;
+    snprintf(full, sizeof full, "/yoke-.%lu", (unsigned long)geteuid());
+    for (int tries = 0; fd < 0 && tries < OPEN_TRIES; tries++) {
+        fd = yoke__sys.shm_open(full, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        int number = errno;
+        if (fd >= 0 || number == EEXIST)
+            (void)yoke__sys.shm_unlink(full); /* by another process already, or by the next one */
+        errno = number;
+        if (fd < 0 && number != EEXIST)
             return -1;
-        }
     }
-    return -1;
+    return yoke__posix_own(fd);
 }
 
 static int open_private(void)
 {
 #ifdef __linux__
     if (kind_in_use() == MEMORY_MEMFD) {
-        int fd = yoke__sys.memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (fd >= 0 || errno != ENOSYS) {
+        int fd = yoke__posix_own(yoke__sys.memfd_create("yoke", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+        if (fd >= 0 || errno != ENOSYS)
             return fd;
-        }
     }
 #endif
     return open_unlinked();
@@ -334,9 +188,8 @@ static int open_private(void)
 static int seal(int fd)
 {
 #if defined(__linux__) && defined(F_SEAL_SHRINK)
-    if (yoke__sys.fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno != EINVAL && errno != EPERM) {
+    if (yoke__sys.fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno != EINVAL && errno != EPERM)
         return yoke__posix_fail("can't seal shared memory");
-    }
 #else
     (void)fd;
 #endif
@@ -362,9 +215,8 @@ static int map(yoke_memory *out, int fd, uint64_t reserve)
 static int fill(yoke_memory *out, int fd, uint64_t reserve, uint64_t size)
 {
     if (kind_in_use() == MEMORY_WHOLE) {
-        if (yoke__sys.ftruncate(fd, (off_t)reserve) < 0) {
+        if (yoke__sys.ftruncate(fd, (off_t)reserve) < 0)
             return fail_memory(errno, "can't size shared memory");
-        }
     } else {
         YOKE_TRY(allocate(fd, 0, size));
     }
@@ -374,29 +226,25 @@ static int fill(yoke_memory *out, int fd, uint64_t reserve, uint64_t size)
 static int create_private(yoke_memory *out, uint64_t reserve, uint64_t size)
 {
     int fd = open_private();
-    if (fd < 0) {
+    if (fd < 0)
         return fail_memory(errno, "can't make shared memory");
-    }
     int rc = fill(out, fd, reserve, size);
     if (rc == YOKE_OK) {
         rc = seal(fd);
-        if (rc < 0) {
+        if (rc < 0)
             yoke__sys.munmap(out->base, (size_t)reserve);
-        }
     }
-    if (rc < 0) {
+    if (rc < 0)
         yoke__sys.close(fd);
-    }
     return rc;
 }
 
 static int create_named(yoke_memory *out, const char *name, uint64_t reserve, uint64_t size, unsigned permissions)
 {
     mode_t mode = permissions ? (mode_t)(permissions & 0777) : 0600;
-    int    fd = open_name(name, O_RDWR | O_CREAT, mode);
-    if (fd < 0) {
+    int    fd = yoke__memory_name_open(name, O_RDWR | O_CREAT, mode);
+    if (fd < 0)
         return fail_memory(errno, "can't make named shared memory");
-    }
     struct stat status;
     int         rc = YOKE_OK;
     if (yoke__sys.fstat(fd, &status) < 0) {
@@ -407,13 +255,11 @@ static int create_named(yoke_memory *out, const char *name, uint64_t reserve, ui
         rc = yoke__posix_fail("fchmod");
     } else {
         rc = fill(out, fd, reserve, size);
-        if (rc < 0) {
-            (void)memory_unlink(name);
-        }
+        if (rc < 0)
+            (void)yoke__memory_unlink(name);
     }
-    if (rc < 0) {
+    if (rc < 0)
         yoke__sys.close(fd);
-    }
     return rc;
 }
 
@@ -424,40 +270,35 @@ static int memory_create(yoke_memory *out, const char *name, uint64_t reserve, u
 
 static int memory_open(yoke_memory *out, const char *name, uint64_t reserve)
 {
-    int fd = open_name(name, O_RDWR, 0);
-    if (fd < 0) {
+    int fd = yoke__memory_name_open(name, O_RDWR, 0);
+    if (fd < 0)
         return fail_memory(errno, "can't open named shared memory");
-    }
     struct stat status;
     int         rc = YOKE_OK;
-    if (yoke__sys.fstat(fd, &status) < 0) {
+    if (yoke__sys.fstat(fd, &status) < 0)
         rc = yoke__posix_fail("fstat");
-    } else if (status.st_size == 0) {
+    else if (status.st_size == 0)
         rc = yoke_backend_fail(YOKE_ENOENT, 0, "no shared memory named '%s'", name);
-    } else {
+    else
         rc = map(out, fd, reserve);
-    }
-    if (rc < 0) {
+    if (rc < 0)
         yoke__sys.close(fd);
-    }
     return rc;
 }
 
 static int memory_adopt(yoke_memory *out, yoke_native handle, uint64_t reserve)
 {
     struct stat status;
-    if (yoke__sys.fstat((int)handle, &status) < 0) {
+    if (yoke__sys.fstat((int)handle, &status) < 0)
         return yoke__posix_fail("fstat");
-    }
     return map(out, (int)handle, reserve);
 }
 
 static int memory_size(const yoke_memory *memory, uint64_t *size)
 {
     struct stat status;
-    if (yoke__sys.fstat((int)memory->handle, &status) < 0) {
+    if (yoke__sys.fstat((int)memory->handle, &status) < 0)
         return yoke__posix_fail("fstat");
-    }
     *size = status.st_size > 0 ? (uint64_t)status.st_size : 0;
     return YOKE_OK;
 }
@@ -483,8 +324,8 @@ const yoke_memory_ops yoke__posix_memory = {
     .grow = memory_grow,
     .trim = memory_trim,
     .close = memory_close,
-    .unlink = memory_unlink,
+    .unlink = yoke__memory_unlink,
     .available = memory_available,
-    .name_lock = memory_name_lock,
-    .name_unlock = memory_name_unlock,
+    .name_lock = yoke__memory_name_lock,
+    .name_unlock = yoke__memory_name_unlock,
 };

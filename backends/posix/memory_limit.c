@@ -17,7 +17,7 @@
 /* Reads a small file of the system; false if there is none. */
 static bool read_text(const char *path, char *out, size_t size)
 {
-    int fd = yoke__sys.open(path, O_RDONLY | O_CLOEXEC, 0);
+    int fd = yoke__posix_open(path, O_RDONLY, 0);
     if (fd < 0) {
         return false;
     }

@@ -4,6 +4,8 @@
 
 #include <yoke/backend.h>
 
+#include <sys/types.h>
+
 extern const yoke_memory_ops  yoke__posix_memory;
 extern const yoke_wait_ops    yoke__posix_wait;
 extern const yoke_life_ops    yoke__posix_life;
@@ -54,9 +56,20 @@ int yoke__posix_cgroup_cpus(const char *root, const char *membership);
 /* Bytes that the system and the cgroups of this process leave it; the same parameters. */
 uint64_t yoke__posix_memory_left(const char *root, const char *membership);
 
-/* A pipe whose ends are close-on-exec; -1 with errno. */
-int yoke__posix_pipe(int ends[2]);
+/* ---- descriptors of the library's own (descriptor.c): -1 with errno ---- */
+
+/* What a call that makes a descriptor has returned, as it is or, if it is a standard one, in a higher place. */
+int yoke__posix_own(int fd);
+/* For two; both are closed on failure. */
+int yoke__posix_own_pair(int ends[2]);
 /* Sets close-on-exec where no call could make it so from the start. */
 int yoke__posix_cloexec(int fd);
+/* These are close-on-exec. */
+int yoke__posix_pipe(int ends[2]);
+int yoke__posix_socketpair(int type, int ends[2]);
+int yoke__posix_open(const char *path, int flags, mode_t mode);
+/* From now on what this process executes gets only the descriptors that a launch names, however the host has opened its
+ * own. 0 or an error number. */
+int yoke__posix_keep_back(void);
 
 #endif

@@ -2,7 +2,6 @@
 #include "posix.h"
 #include "sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -34,6 +33,10 @@ static unsigned fill_standard(void)
 
 static int process_spawn(int64_t *pid, const yoke_launch *launch)
 {
+    int number = yoke__posix_keep_back();
+
+    if (number != 0)
+        return yoke__posix_fail_number(number, "preparing to start programs");
     unsigned filled = fill_standard();
     int      rc = launch->traits ? yoke__posix_spawn_with_traits(pid, launch) : yoke__uv_spawn(pid, launch);
 
@@ -154,37 +157,17 @@ static int process_native_duplicate(yoke_native *out, yoke_native native)
     return YOKE_OK;
 }
 
-/* What survived exec is what lacks the flag; descriptors that constructors have opened since then mostly have it. */
-static void close_leaked(int fd)
-{
-    int flags = yoke__sys.fcntl(fd, F_GETFD, 0);
-
-    if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
-        yoke__sys.close(fd);
-}
-
+/* There are no others: the starter's own were kept back (yoke__posix_keep_back). What has another number by now belongs
+ * to the program, whose constructors have run. */
 void yoke__posix_claim_natives(size_t count)
 {
-    int            first = 3 + (int)count;
-    DIR           *list;
-    struct dirent *entry;
-
-    for (int fd = 3; fd < first; fd++)
+    for (int fd = 3; fd < 3 + (int)count; fd++)
         (void)yoke__posix_cloexec(fd);
-    list = opendir("/proc/self/fd");
-    if (!list)
-        list = opendir("/dev/fd");
-    if (list) {
-        while ((entry = readdir(list)) != NULL) {
-            long fd = strtol(entry->d_name, NULL, 10); /* 0 for "." and ".." */
-            if (fd >= first && fd != dirfd(list))
-                close_leaked((int)fd);
-        }
-        closedir(list);
-        return;
-    }
-    for (long fd = first, end = yoke__sys.sysconf(_SC_OPEN_MAX); fd < end && fd < 65536; fd++)
-        close_leaked((int)fd);
+}
+
+static bool process_native_is_open(yoke_native native)
+{
+    return native >= 0 && native <= INT32_MAX && yoke__sys.fcntl((int)native, F_GETFD, 0) >= 0;
 }
 
 static void process_exit_now(int status)
@@ -217,5 +200,6 @@ const yoke_process_ops yoke__posix_process = {
     .native_close = process_native_close,
     .claim_natives = yoke__posix_claim_natives,
     .native_duplicate = process_native_duplicate,
+    .native_is_open = process_native_is_open,
     .exit_now = process_exit_now,
 };

@@ -65,7 +65,7 @@ static int system_cpu_count(void)
 /* For systems, and kernels, without getrandom(). */
 static int random_from_device(uint8_t *out, size_t size)
 {
-    int fd = yoke__sys.open("/dev/urandom", O_RDONLY | O_CLOEXEC, 0);
+    int fd = yoke__posix_open("/dev/urandom", O_RDONLY, 0);
 
     if (fd < 0)
         return yoke__posix_fail("opening /dev/urandom for random bytes");

@@ -72,14 +72,14 @@ static mode_t exchanged_mask(void)
 /* Linux tells it, which takes longer than all the rest. */
 static mode_t current_mask(void)
 {
-    char    text[1024];
+    char    text[1024] = "";
     char   *line;
     ssize_t got;
     int     fd;
 
     if (is_alone())
         return exchanged_mask();
-    fd = yoke__sys.open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+    fd = yoke__posix_open("/proc/self/status", O_RDONLY, 0);
     if (fd >= 0) {
         got = yoke__sys.read(fd, text, sizeof text - 1);
         yoke__sys.close(fd);

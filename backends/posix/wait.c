@@ -90,13 +90,6 @@ static void wake_local(const uint32_t *word, uint32_t count)
         futex_wake(word, FUTEX_WAKE_PRIVATE, count);
 }
 
-#else
-
-#define wait_word  NULL
-#define wake_word  NULL
-#define wait_local yoke__posix_table_wait
-#define wake_local yoke__posix_table_wake
-
 #endif
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------- */
@@ -185,16 +178,21 @@ static int at_thread_end(void (*hook)(void *thread), void *thread)
 
 const yoke_wait_ops yoke__posix_wait = {
     .struct_size = sizeof(yoke_wait_ops),
+#ifdef __linux__
     .wait_word = wait_word,
     .wake_word = wake_word,
+    .wait_local = wait_local,
+    .wake_local = wake_local,
+#else /* no wait on a word across processes: core parks instead */
+    .wait_local = yoke__posix_table_wait,
+    .wake_local = yoke__posix_table_wake,
+#endif
     .bell_open = yoke__posix_bell_open,
     .bell_ring = yoke__posix_bell_ring,
     .bell_wait = yoke__posix_bell_wait,
     .bell_clear = yoke__posix_bell_clear,
     .bell_close = yoke__posix_bell_close,
     .bell_remove = yoke__posix_bell_remove,
-    .wait_local = wait_local,
-    .wake_local = wake_local,
     .wait_natives = wait_natives,
     .at_thread_end = at_thread_end,
 };

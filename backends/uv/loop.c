@@ -65,6 +65,11 @@ static int loop_open(yoke__uv_loop *loop)
     int status = uv_loop_init(&loop->uv);
     if (status < 0)
         return yoke_backend_fail(yoke__uv_code(status), status, "no event loop: %s", uv_strerror(status));
+    int rc = yoke__uv_low_hold_in_forks();
+    if (rc < 0) {
+        (void)uv_loop_close(&loop->uv);
+        return rc;
+    }
     open_reserve(loop);
     (void)uv_timer_init(&loop->uv, &loop->deadline);
     status = uv_async_init(&loop->uv, &loop->wake, on_wake);

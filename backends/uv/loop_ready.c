@@ -29,19 +29,29 @@ int yoke__uv_ready(void)
     return YOKE_OK;
 }
 
+static bool is_open(uv_file file)
+{
+    uv_fs_t request;
+    int     rc = uv_fs_fstat(NULL, &request, file, NULL);
+    uv_fs_req_cleanup(&request);
+    return rc == 0;
+}
+
 /* libuv takes it for a fault in itself (assert) if one of its own descriptors is 0, 1 or 2, as happens in a program that
- * has closed these. Where there is no such device, numbers don't matter either. */
+ * has closed these; and what the program prints would go there. Where there is no such device, numbers don't matter
+ * either. */
 void yoke__uv_low_hold(yoke__uv_low *low)
 {
-    for (low->count = 0; low->count < 3; low->count++) {
+    low->count = 0;
+    while (!is_open(0) || !is_open(1) || !is_open(2)) {
         uv_fs_t request;
         int     file = uv_fs_open(NULL, &request, "/dev/null", O_RDWR, 0, NULL);
         uv_fs_req_cleanup(&request);
-        if (file > 2)
+        if (file > 2) /* another thread was faster */
             file_close(file);
         if (file < 0 || file > 2)
             return;
-        low->files[low->count] = file;
+        low->files[low->count++] = file;
     }
 }
 
@@ -49,4 +59,30 @@ void yoke__uv_low_release(yoke__uv_low *low)
 {
     while (low->count > 0)
         file_close(low->files[--low->count]);
+}
+
+/* ---- forks ---- */
+
+/* libuv makes its signal pipe anew in every forked child. */
+static _Thread_local yoke__uv_low across_fork;
+
+static void before_fork(void)
+{
+    yoke__uv_low_hold(&across_fork);
+}
+
+static void after_fork(void)
+{
+    yoke__uv_low_release(&across_fork);
+}
+
+/* libuv has registered its own by now, so in the child ours runs after that. */
+int yoke__uv_low_hold_in_forks(void)
+{
+    static yoke__a32 registered;
+    if (yoke__a32_load_acquire(&registered))
+        return YOKE_OK;
+    YOKE_TRY(yoke_backend_current()->system->at_fork(before_fork, after_fork, after_fork));
+    yoke__a32_store_release(&registered, 1);
+    return YOKE_OK;
 }

@@ -56,6 +56,31 @@ bool yoke__uv_native_survives(yoke_native native)
 
 #else
 
+/* A standard descriptor that the program has closed is not the library's to take: what is printed would be sent. */
+static int raise_end(yoke_native *end)
+{
+    const yoke_process_ops *process = yoke_backend_current()->process;
+    yoke_native             low = *end;
+    if (low > 2)
+        return YOKE_OK;
+    int rc = process->native_duplicate(end, low);
+    process->native_close(low);
+    if (rc < 0)
+        *end = YOKE_NO_NATIVE;
+    return rc;
+}
+
+static int raise_ends(yoke_native ends[2])
+{
+    int first = raise_end(&ends[0]), second = raise_end(&ends[1]);
+    if (first == YOKE_OK && second == YOKE_OK)
+        return YOKE_OK;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] != YOKE_NO_NATIVE)
+            yoke_backend_current()->process->native_close(ends[i]);
+    return first < 0 ? first : second;
+}
+
 /* Blocking at first, as another program that inherits an end expects it; uv_pipe_open() changes that for its own end. */
 int yoke__uv_native_pair(yoke_native ends[2], bool one_way)
 {
@@ -75,7 +100,7 @@ int yoke__uv_native_pair(yoke_native ends[2], bool one_way)
             ends[1] = sockets[1];
         }
     }
-    return status < 0 ? pair_fail(status) : YOKE_OK;
+    return status < 0 ? pair_fail(status) : raise_ends(ends);
 }
 
 int yoke__uv_native_open(uv_pipe_t *pipe, yoke_native native)

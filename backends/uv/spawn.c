@@ -7,8 +7,8 @@
  *
  * libuv 1.44 forks to spawn; core's fork hooks are told to stay out of that (yoke__spawning).
  *
- * Descriptors that the host has opened without close-on-exec get through to the child; the child closes them as it
- * starts (claim_natives).
+ * Descriptors that the host has opened without close-on-exec are the backend's to keep back, between fork and exec: libuv
+ * passes them on. The child can't tell them from what its own constructors have opened.
  */
 #include "../../core/local.h"
 #include "child_signal.h"
@@ -198,7 +198,7 @@ static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t 
 {
     uv_loop_t    loop;
     uv_process_t process;
-    int64_t      started;
+    int64_t      started = 0;
     int          rc;
 
     YOKE_TRY(yoke__uv_ready());
@@ -210,11 +210,16 @@ static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t 
         return yoke_backend_fail(code_of(rc), rc, "\"%s\" can't be started, for want of a loop: %s", program,
                                  uv_strerror(rc));
     }
-    yoke__child_signal_begin();
-    rc = spawn_on(&loop, &process, program, natives, launch);
-    started = rc == YOKE_OK ? process.pid : 0;
-    close_loop(&loop);
-    yoke__child_signal_end(started);
+    rc = yoke__uv_low_hold_in_forks();
+    if (rc == YOKE_OK) {
+        yoke__child_signal_begin();
+        rc = spawn_on(&loop, &process, program, natives, launch);
+        started = rc == YOKE_OK ? process.pid : 0;
+        close_loop(&loop);
+        yoke__child_signal_end(started);
+    } else {
+        close_loop(&loop);
+    }
     yoke__uv_low_release(&low);
     if (rc == YOKE_OK)
         *pid = started;

@@ -104,6 +104,8 @@ typedef struct yoke__uv_low {
 } yoke__uv_low;
 void yoke__uv_low_hold(yoke__uv_low *low);
 void yoke__uv_low_release(yoke__uv_low *low);
+/* The same across every fork from now on, in which libuv makes some anew. After the first loop was made. */
+int yoke__uv_low_hold_in_forks(void);
 
 /* ---- lead.c ---- */
 

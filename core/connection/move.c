@@ -74,7 +74,8 @@ static int take_turns(yoke__conn *conn, yoke__deadline deadline)
             return YOKE_OK;
         yoke__turn_pass(&conn->receiving);
     }
-    return yoke__fail(YOKE_EBUSY, "connection: it can't be passed on while another thread is using it");
+    return yoke__fail(YOKE_EBUSY, "connection: it can't be passed on while it is in use by another thread, or stands "
+                                  "elsewhere in what is passed");
 }
 
 static void pass_turns(yoke__conn *conn)

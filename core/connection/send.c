@@ -132,6 +132,8 @@ static int send_frame(yoke__conn *conn, const outgoing *frame, yoke__deadline de
 int yoke__conn_send(yoke__conn *conn, const void *data, size_t size, yoke__deadline deadline)
 {
     outgoing frame;
+    if (size > PTRDIFF_MAX)
+        return yoke__fail(YOKE_EMSGSIZE, "connection: a message of %zu bytes is more than any memory holds", size);
     if (size > conn->max_message)
         return yoke__fail(YOKE_EMSGSIZE, "connection: a message of %zu bytes is over the limit of %llu", size,
                           (unsigned long long)conn->max_message);

@@ -19,10 +19,12 @@ static int open_named(yoke_domain *domain, yoke__handle *handle, const yoke__obj
     uint64_t   word = yoke__a64_load_relaxed(&yoke__entry_at(domain, index)->word);
     yoke__kind kind = yoke__entry_kind(word);
     if (kind != spec->kind)
-        return yoke__fail(YOKE_ETYPE, "'%s' is a %s, not a %s", spec->name, yoke__kind_name(kind),
+        return yoke__fail(YOKE_ETYPE, "'%s' is %s %s, not %s %s", spec->name, yoke__article(yoke__kind_name(kind)),
+                          yoke__kind_name(kind), yoke__article(yoke__kind_name(spec->kind)),
                           yoke__kind_name(spec->kind));
     if (spec->mode == YOKE_CREATE)
-        return yoke__fail(YOKE_EEXIST, "there is a %s named '%s' already", yoke__kind_name(kind), spec->name);
+        return yoke__fail(YOKE_EEXIST, "there is %s %s named '%s' already", yoke__article(yoke__kind_name(kind)),
+                          yoke__kind_name(kind), spec->name);
     if (spec->agree)
         YOKE_TRY(spec->agree(domain, yoke__entry_object(domain, yoke__entry_at(domain, index)), spec->argument));
     return yoke__handle_hold(domain, handle, YOKE__ID(index, yoke__entry_generation(word)));

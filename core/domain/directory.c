@@ -54,7 +54,8 @@ int yoke__object_find(void **object, yoke_domain *domain, yoke__kind kind, yoke_
                           (unsigned long long)id);
     yoke__kind found = yoke__entry_kind(yoke__a64_load_relaxed(&entry->word));
     if (kind != YOKE__KIND_NONE && found != kind)
-        return yoke__fail(YOKE_ETYPE, "this is a %s, not a %s", yoke__kind_name(found), yoke__kind_name(kind));
+        return yoke__fail(YOKE_ETYPE, "this is %s %s, not %s %s", yoke__article(yoke__kind_name(found)),
+                          yoke__kind_name(found), yoke__article(yoke__kind_name(kind)), yoke__kind_name(kind));
     void *address = yoke__domain_check(domain, yoke__a64_load_relaxed(&entry->offset), 1);
     if (!address)
         return yoke__fail(YOKE_EPROTO, "the domain is damaged: a %s lies outside of it", yoke__kind_name(found));

@@ -4,6 +4,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "../local.h"
+#include "../options.h"
 #include "../wait/seat.h"
 #include "heap.h"
 #include "object.h"
@@ -119,7 +120,7 @@ static int make_memory(yoke_domain *domain)
 {
     yoke__domain_sizes sizes;
     YOKE_TRY(yoke__domain_settle(&sizes, &default_options));
-    YOKE_TRY(yoke__backend()->memory->create(&domain->memory, NULL, sizes.reserve, yoke__domain_first_size(), 0));
+    YOKE_TRY(yoke__domain_make_memory(&domain->memory, NULL, &sizes));
     domain->layout = domain->memory.base;
     int rc = yoke__domain_init(domain, &sizes);
     if (rc == YOKE_OK) {
@@ -148,6 +149,7 @@ static int make_default(void)
 
 int yoke__domain_default(yoke_domain **out)
 {
+    YOKE_TRY(yoke__backend_ready());
     yoke__domains_lock();
     int          rc = default_domain ? YOKE_OK : make_default();
     yoke_domain *domain = default_domain;
@@ -180,9 +182,11 @@ int yoke__domain_of(yoke_domain **out, yoke_domain *domain)
 
 int yoke_domain_configure(const yoke_domain_options *options)
 {
-    if (!options || options->struct_size < offsetof(yoke_domain_options, permissions)) {
-        return yoke__fail(YOKE_EINVAL, "yoke_domain_configure needs options with their struct_size");
+    if (!options) {
+        return yoke__fail(YOKE_EINVAL, "yoke_domain_configure needs options");
     }
+    YOKE_TRY(yoke__options_check(options, sizeof *options, "yoke_domain_options"));
+    YOKE_TRY(yoke__backend_ready());
     yoke__domain_sizes sizes;
     YOKE_TRY(yoke__domain_settle(&sizes, options));
     yoke__domains_lock();

@@ -13,6 +13,7 @@
 #define BUDGET_LEAST (UINT64_C(1) << 20)
 /* 16 GiB of address space where there is plenty of it. */
 #define RESERVE_DEFAULT (sizeof(void *) >= 8 ? UINT64_C(1) << 34 : UINT64_C(1) << 28)
+#define RESERVE_LEAST   (UINT64_C(1) << 26) /* to which the default is lowered */
 
 static uint64_t round_up(uint64_t size)
 {
@@ -26,11 +27,11 @@ uint64_t yoke__domain_first_size(void)
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
-static int reserve_from_environment(uint64_t *out)
+static int reserve_from_environment(yoke__domain_sizes *out)
 {
     const char *text = getenv("YOKE_RESERVE");
     if (!text || !*text) {
-        *out = RESERVE_DEFAULT;
+        out->reserve = RESERVE_DEFAULT;
         return YOKE_OK;
     }
     char              *end;
@@ -38,7 +39,8 @@ static int reserve_from_environment(uint64_t *out)
     if (*end || bytes == 0) {
         return yoke__fail(YOKE_EINVAL, "environment variable YOKE_RESERVE is '%s', not a number of bytes", text);
     }
-    *out = bytes;
+    out->reserve = bytes;
+    out->chosen = true;
     return YOKE_OK;
 }
 
@@ -46,10 +48,11 @@ int yoke__domain_settle(yoke__domain_sizes *out, const yoke_domain_options *opti
 {
     yoke__domain_sizes sizes = {0};
     if (options) {
-        sizes = (yoke__domain_sizes){.reserve = options->reserve_bytes, .budget = options->max_bytes};
+        sizes = (yoke__domain_sizes){
+            .reserve = options->reserve_bytes, .budget = options->max_bytes, .chosen = options->reserve_bytes != 0};
     }
     if (sizes.reserve == 0) {
-        YOKE_TRY(reserve_from_environment(&sizes.reserve));
+        YOKE_TRY(reserve_from_environment(&sizes));
     }
     if (sizes.reserve < yoke__domain_first_size() || sizes.reserve > YOKE__RESERVE_MAX) {
         return yoke__fail(YOKE_EINVAL, "a domain can't reserve %llu bytes: from %llu to %llu",
@@ -63,6 +66,28 @@ int yoke__domain_settle(yoke__domain_sizes *out, const yoke_domain_options *opti
     sizes.reserve = round_up(sizes.reserve);
     *out = sizes;
     return YOKE_OK;
+}
+
+static int make_memory(yoke_memory *out, const char *name, const yoke__domain_sizes *sizes)
+{
+    return yoke__backend()->memory->create(out, name, sizes->reserve, yoke__domain_first_size(), 0);
+}
+
+int yoke__domain_make_memory(yoke_memory *out, const char *name, yoke__domain_sizes *sizes)
+{
+    uint64_t least = sizes->budget > RESERVE_LEAST ? sizes->budget : RESERVE_LEAST;
+    uint64_t wanted = sizes->reserve;
+    int      rc = make_memory(out, name, sizes);
+    /* Of named memory the lock has gone with the failure: no second try. */
+    while (rc == YOKE_ENOMEM && !sizes->chosen && !name && sizes->reserve / 2 >= least) {
+        sizes->reserve /= 2;
+        rc = make_memory(out, name, sizes);
+    }
+    if (rc == YOKE_ENOMEM) {
+        return yoke__fail_in(rc, "%llu bytes of address space are asked for, and less by reserve_bytes of %s",
+                             (unsigned long long)wanted, name ? "yoke_domain_options" : "yoke_domain_configure()");
+    }
+    return rc;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */

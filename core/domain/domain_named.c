@@ -7,6 +7,7 @@
 
 #include "../backend.h"
 #include "../error.h"
+#include "../options.h"
 #include "participant.h"
 
 #include <stdio.h>
@@ -17,7 +18,6 @@ typedef struct request {
     const char         *name;
     char                what[16 + YOKE__NAME_SIZE]; /* for messages */
     yoke_open_mode      mode;
-    unsigned            permissions;
     yoke_domain_options options;
     yoke__domain_sizes  sizes; /* if it is made */
 } request;
@@ -43,19 +43,13 @@ static int check_name(const char *name)
 static int settle(request *out, const char *name, const yoke_domain_options *options)
 {
     *out = (request){.name = name};
+    YOKE_TRY(yoke__backend_ready());
     YOKE_TRY(check_name(name));
-    if (options) {
-        if (options->struct_size < sizeof options->struct_size) {
-            return yoke__fail(YOKE_EINVAL, "domain '%s': options without their struct_size", name);
-        }
-        size_t known = options->struct_size < sizeof out->options ? options->struct_size : sizeof out->options;
-        memcpy(&out->options, options, known);
-    }
+    YOKE_TRY(yoke__options_take(yoke_domain_options, &out->options, options));
     if (out->options.mode < YOKE_CREATE || out->options.mode > YOKE_OPEN_OR_CREATE) {
         return yoke__fail(YOKE_EINVAL, "domain '%s': unknown mode %d", name, (int)out->options.mode);
     }
     out->mode = out->options.mode;
-    out->permissions = out->options.permissions;
     snprintf(out->what, sizeof out->what, "domain '%s'", name);
     return yoke__domain_settle(&out->sizes, &out->options);
 }
@@ -122,9 +116,10 @@ static int look(yoke_domain *domain, const request *ask, standing *out)
 static int make(yoke_domain *domain, const request *ask)
 {
     const yoke_memory_ops *ops = yoke__backend()->memory;
-    YOKE_TRY(ops->create(&domain->memory, ask->name, ask->sizes.reserve, yoke__domain_first_size(), ask->permissions));
+    yoke__domain_sizes     sizes = ask->sizes;
+    YOKE_TRY(yoke__domain_make_memory(&domain->memory, ask->name, &sizes));
     domain->layout = domain->memory.base;
-    int rc = yoke__domain_init(domain, &ask->sizes);
+    int rc = yoke__domain_init(domain, &sizes);
     if (rc == YOKE_OK) {
         rc = yoke__domains_enter(domain);
     }

@@ -175,8 +175,9 @@ static int explain(const yoke__handle *handle, yoke__kind kind)
     if ((magic & MAGIC_MASK) == MAGIC_CLOSED)
         return yoke__fail(YOKE_EINVAL, "this %s is closed", found);
     if ((magic & MAGIC_MASK) != YOKE__HANDLE_MAGIC)
-        return yoke__fail(YOKE_EINVAL, "this is not a handle, but should be a %s", wanted);
-    return yoke__fail(YOKE_EINVAL, "this is a %s, not a %s", found, wanted);
+        return yoke__fail(YOKE_EINVAL, "this is not a handle, but should be %s %s", yoke__article(wanted), wanted);
+    return yoke__fail(YOKE_EINVAL, "this is %s %s, not %s %s", yoke__article(found), found, yoke__article(wanted),
+                      wanted);
 }
 
 yoke__handle *yoke__handle_check_all(const void *handle, yoke__kind kind)

@@ -8,6 +8,7 @@
 typedef struct yoke__domain_sizes {
     uint64_t reserve; /* multiple of YOKE__PAGE */
     uint64_t budget;  /* 0: what the system has */
+    bool     chosen;  /* the reserve is what the program or the environment said; else less will do */
 } yoke__domain_sizes;
 
 /* Larger than any system's pages, so that what is aligned to it is aligned to pages. */
@@ -15,6 +16,9 @@ typedef struct yoke__domain_sizes {
 
 /* options may be NULL. YOKE_EINVAL names the figure. */
 int yoke__domain_settle(yoke__domain_sizes *out, const yoke_domain_options *options);
+/* Memory for a domain of these sizes; name NULL: private, and then with a lower reserve if less will do and there is not
+ * as much address space. */
+int yoke__domain_make_memory(yoke_memory *out, const char *name, yoke__domain_sizes *sizes);
 /* Bytes to commit at first. */
 uint64_t yoke__domain_first_size(void);
 /* Fills zeroed memory whose first yoke__domain_first_size() bytes are committed; ready when it returns YOKE_OK. */

@@ -18,8 +18,7 @@ int yoke__name_check(const char *name)
     for (; name[length]; length++) {
         if (!allowed(name[length]))
             return yoke__fail(YOKE_EINVAL,
-                              "the name '%.*s…' has a character other than letters, digits, '.', '_' and '-'",
-                              (int)(length < YOKE__NAME_SIZE ? length : YOKE__NAME_SIZE), name);
+                              "the name '%.63s' has a character other than letters, digits, '.', '_' and '-'", name);
         if (length + 1 >= YOKE__NAME_SIZE)
             return yoke__fail(YOKE_EINVAL, "the name '%.16s…' is too long: at most %u bytes", name,
                               YOKE__NAME_SIZE - 1u);

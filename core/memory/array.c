@@ -55,7 +55,7 @@ void yoke_array_close(yoke_array *array)
     yoke__cell_close(array, YOKE__KIND_ARRAY);
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 static char *characters(const yoke_array *array, size_t *count)
 {
@@ -103,7 +103,7 @@ int yoke_array_get_string(const yoke_array *array, char *buffer, size_t capacity
     return YOKE_OK;
 }
 
-/* ---- the object ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the object -------------------------------------------------------------------------------------------------- */
 
 static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {

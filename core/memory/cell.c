@@ -3,11 +3,12 @@
 
 #include "../error.h"
 #include "../local.h"
+#include "../options.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* ---- sentences -------------------------------------------------------------------------------------------------------------- */
+/* ---- sentences --------------------------------------------------------------------------------------------------- */
 
 static const char *type_name(uint32_t type)
 {
@@ -27,7 +28,7 @@ static const char *describe(uint64_t type, uint64_t size, char out[64])
     return out;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 typedef struct cell_spec {
     yoke__kind    kind;
@@ -92,10 +93,9 @@ static int check_request(const cell_spec *spec, yoke_open_mode mode)
 int yoke__cell_create(yoke__handle **out, yoke__kind kind, yoke_type type, size_t size, size_t count,
                       const void *initial, const yoke_value_options *options)
 {
-    yoke_value_options given = {.struct_size = sizeof given};
+    yoke_value_options given;
     const yoke__cell  *cell;
-    if (options)
-        memcpy(&given, options, options->struct_size < sizeof given ? options->struct_size : sizeof given);
+    YOKE_TRY(yoke__options_take(yoke_value_options, &given, options));
     cell_spec spec = {kind, type, !given.unlocked, given.on_death, size, count, initial, given.name};
     YOKE_TRY(check_request(&spec, given.mode));
     yoke__object_spec object = {.kind = kind,
@@ -116,7 +116,7 @@ int yoke__cell_create(yoke__handle **out, yoke__kind kind, yoke_type type, size_
     return YOKE_OK;
 }
 
-/* ---- using -------------------------------------------------------------------------------------------------------------------- */
+/* ---- using ------------------------------------------------------------------------------------------------------- */
 
 yoke__cell *yoke__cell_of(const void *handle, yoke__kind kind)
 {

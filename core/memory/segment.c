@@ -11,7 +11,7 @@ static yoke__segment_user *user_at(yoke__segment_header *segment, uint32_t index
     return (yoke__segment_user *)((uint8_t *)segment + segment->users) + index;
 }
 
-/* ---- making and checking -------------------------------------------------------------------------------------------------------- */
+/* ---- making and checking ----------------------------------------------------------------------------------------- */
 
 static uint64_t whole_pages(uint64_t size)
 {
@@ -38,7 +38,7 @@ static void fill_header(yoke__segment_header *segment, const char *name, uint64_
     yoke__a64_store_release(&segment->magic, YOKE__SEGMENT_MAGIC);
 }
 
-int yoke__segment_make(yoke_memory *out, const char *name, size_t size, unsigned permissions)
+int yoke__segment_make(yoke_memory *out, const char *name, size_t size)
 {
     size_t   slots = *name ? YOKE__SEGMENT_USERS * sizeof(yoke__segment_user) : 0;
     uint64_t data = whole_pages(sizeof(yoke__segment_header)) + whole_pages(slots);
@@ -51,7 +51,7 @@ int yoke__segment_make(yoke_memory *out, const char *name, size_t size, unsigned
         return yoke__fail(YOKE_ENOMEM, "a segment of %zu bytes is more than the %llu that are left", size,
                           (unsigned long long)yoke__backend()->memory->available());
     yoke__segment_full_name(full, name);
-    YOKE_TRY(yoke__backend()->memory->create(out, *name ? full : NULL, total, total, permissions));
+    YOKE_TRY(yoke__backend()->memory->create(out, *name ? full : NULL, total, total, 0));
     fill_header(out->base, name, data, size, total);
     return YOKE_OK;
 }
@@ -90,7 +90,7 @@ int yoke__segment_check(const yoke_memory *first, bool *ready)
     return check_header(segment, there);
 }
 
-/* ---- users ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- users ------------------------------------------------------------------------------------------------------- */
 
 static bool is_alive(yoke__segment_user *user)
 {

@@ -48,7 +48,7 @@ typedef enum yoke__segment_use {
 } yoke__segment_use;
 
 /* Makes one: named if name is not empty, and then with that lock held. */
-int yoke__segment_make(yoke_memory *out, const char *name, size_t size, unsigned permissions);
+int yoke__segment_make(yoke_memory *out, const char *name, size_t size);
 /* Is what `first` maps the first page of a sound segment? YOKE_EPROTO with a reason. *ready false: its maker has not
  * finished, and nothing in it counts. */
 int yoke__segment_check(const yoke_memory *first, bool *ready);

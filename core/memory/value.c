@@ -35,7 +35,7 @@ void yoke_value_close(yoke_value *value)
     yoke__cell_close(value, YOKE__KIND_VALUE);
 }
 
-/* ---- adding --------------------------------------------------------------------------------------------------------------------- */
+/* ---- adding ------------------------------------------------------------------------------------------------------ */
 
 /* Signed types hold [-most - 1, most], unsigned ones [0, most]. */
 typedef struct integer_type {
@@ -149,7 +149,7 @@ int yoke_value_add(yoke_value *value, int64_t n, int64_t *now)
     return code < 0 ? code : held;
 }
 
-/* ---- the object ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the object -------------------------------------------------------------------------------------------------- */
 
 static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {

@@ -26,7 +26,8 @@ _Noreturn void yoke__child_refuse(const char *format, ...)
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     fprintf(stderr, "yoke: this process was asked to run as a child, but %s\n", sentence); /* in one write */
-    yoke__backend()->process->exit_now(YOKE__CHILD_REFUSED);
+    yoke__backend()->process->exit_now(yoke_last_error()->code == YOKE_ENOMEM ? YOKE__CHILD_NO_MEMORY
+                                                                              : YOKE__CHILD_REFUSED);
     abort();
 }
 

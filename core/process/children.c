@@ -280,9 +280,18 @@ bool yoke__child_wait(yoke__relative *child, yoke__deadline deadline)
 /* The child never came to its function. What its executable printed is the better explanation. */
 static void result_of_unstarted(const yoke__relative *child, yoke_result *out)
 {
+    bool no_memory = child->status.known && child->status.code == YOKE__CHILD_NO_MEMORY;
+
     out->how = YOKE_NOT_STARTED;
-    out->error = YOKE_EPROTO;
+    out->error = no_memory ? YOKE_ENOMEM : YOKE_EPROTO;
     out->code = child->status.code;
+    if (no_memory) {
+        snprintf(out->text, sizeof out->text,
+                 "process %s (%lld) had no memory or address space left to join its parent's domain: see its standard "
+                 "error, and the limits that it inherits",
+                 child->name, (long long)child->pid);
+        return;
+    }
     snprintf(out->text, sizeof out->text,
              child->status.known
                  ? "process %s (%lld) ended with status %d before it began: see its standard error, and "

@@ -61,6 +61,7 @@ typedef struct yoke__relative {
     yoke_native            lifeline; /* write end: it lives as long as we want, or YOKE_NO_NATIVE */
     yoke_native            read_end; /* while it is being started */
     yoke__a32              ended;    /* YOKE__RELATIVE_… */
+    yoke__a32              closing;  /* 1: by the thread that set it */
     yoke_exit_status       status;   /* once ended */
     yoke__handle         **kept;     /* handles of named domains, held until it has ended */
     size_t                 kept_count;
@@ -73,10 +74,9 @@ enum {
     YOKE__RELATIVE_ENDED = 3
 };
 
-/* The relative behind a handle; NULL with the error noted if it is none. */
-yoke__relative *yoke__relative_of(const yoke_process *process);
-/* The same, if it is a child that this process started. Else YOKE_EINVAL or YOKE_ECHILD. */
-int yoke__child_of(yoke__relative **out, const yoke_process *process, const char *verb);
+/* YOKE_OK for a handle of a child that this process started; else YOKE_EINVAL, YOKE_ECLOSED or YOKE_ECHILD: "only its
+ * creator may <what>". */
+int yoke__child_check(const yoke_process *process, const char *what);
 
 /* Hooks for forks, by yoke__self_init. */
 void yoke__children_hooks(void);

@@ -257,6 +257,8 @@ static outcome ask(yoke__server_parcel *it, yoke__server_reply *reply, int *code
         end_server();
         return UNHEARD;
     }
+    if (*code == YOKE_EINVAL) /* a native that can't be sent: the channel is as it was */
+        return FAILED;
     /* What is left in the channel fits nothing that follows. */
     if (*code != YOKE_EEOF) {
         fail_and_end(*code, "asking the forkserver");
@@ -341,6 +343,7 @@ int yoke_set_forkserver_preload(yoke_function *function)
     yoke_code_place place;
     int             rc = YOKE_OK;
 
+    YOKE_TRY(yoke__backend_ready());
     memset(&place, 0, sizeof place);
     if (function && yoke__backend()->code->locate(&place, (void (*)(void))function) < 0)
         return yoke__fail_in(YOKE_EINVAL, "the forkserver's preload function");

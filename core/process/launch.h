@@ -10,6 +10,7 @@ typedef struct yoke__start {
     const char         *registered;
     yoke__start_options options;
     char                identity[YOKE__NAME_SIZE];
+    uint64_t            number; /* the last of identity */
     yoke_domain        *domain;
     yoke__cargo         cargo;
     yoke__handle       *record;

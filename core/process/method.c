@@ -40,6 +40,8 @@ unsigned yoke_start_methods(void)
     uint32_t capabilities = yoke__backend()->capabilities;
     unsigned mask = 0;
 
+    if (yoke__backend_ready() < 0)
+        return 0;
     for (size_t i = YOKE_START_SPAWN; i < METHODS; i++)
         if (capabilities & methods[i].capability)
             mask |= 1u << i;
@@ -50,6 +52,7 @@ static int check_method(yoke_start_method method)
 {
     if ((size_t)method >= METHODS)
         return yoke__fail(YOKE_EINVAL, "%d is no start method", (int)method);
+    YOKE_TRY(yoke__backend_ready());
     if (method != YOKE_START_DEFAULT && !(yoke_start_methods() & 1u << method))
         return yoke__fail(YOKE_ENOTSUP, "this system (backend %s) has no start method %s", yoke__backend()->name,
                           methods[method].name);

@@ -3,6 +3,7 @@
 
 #include "../backend.h"
 #include "../error.h"
+#include "../options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,18 +53,6 @@ const char *yoke__executable(void)
 
 /* ---- the parts --------------------------------------------------------------------------------------------------- */
 
-static int copy_options(yoke_process_options *out, const yoke_process_options *options)
-{
-    memset(out, 0, sizeof *out);
-    if (!options)
-        return YOKE_OK;
-    if (options->struct_size != sizeof *options)
-        return yoke__fail(YOKE_EINVAL, "struct_size of yoke_process_options is %zu, not %zu: use YOKE_OPTIONS()",
-                          options->struct_size, sizeof *options);
-    *out = *options;
-    return YOKE_OK;
-}
-
 static int take_choice(bool *out, yoke_choice choice, bool otherwise, const char *option)
 {
     if (choice != YOKE_DEFAULT && choice != YOKE_YES && choice != YOKE_NO)
@@ -95,6 +84,9 @@ static int take_stdio(yoke_launch *launch, const yoke_process_options *options)
     for (int i = 0; i < 3; i++) {
         if (to[i] < YOKE_STDIO_INHERIT)
             return yoke__fail(YOKE_EINVAL, "%s is %lld: it is a descriptor or one of YOKE_STDIO_...", names[i],
+                              (long long)to[i]);
+        if (to[i] > 0 && !yoke__backend()->process->native_is_open(to[i]))
+            return yoke__fail(YOKE_EINVAL, "%s is %lld, which is no open descriptor of this process", names[i],
                               (long long)to[i]);
         launch->stdio[i] = to[i] != 0 ? to[i] : i == 0 ? YOKE_STDIO_NULL : YOKE_STDIO_INHERIT;
     }
@@ -139,7 +131,7 @@ int yoke__options_resolve(yoke__start_options *out, const yoke_process_options *
     yoke_process_options asked;
     bool                 daemon = false, die = false;
 
-    YOKE_TRY(copy_options(&asked, options));
+    YOKE_TRY(yoke__options_take(yoke_process_options, &asked, options));
     *out = (yoke__start_options){.launch = {.struct_size = sizeof(yoke_launch)}};
     YOKE_TRY(yoke__method_resolve(&out->method, asked.method));
     YOKE_TRY(take_name(out->name, asked.name));

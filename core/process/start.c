@@ -18,6 +18,7 @@ static int check_caller(void)
 {
     const yoke__self *self = &yoke__self_state;
 
+    YOKE_TRY(yoke__backend_ready());
     if (!self->ready && !yoke__executable())
         return yoke__fail(YOKE_EINVAL,
                           "yoke_main was not called: call it first thing in main(), or set an executable that "
@@ -32,12 +33,22 @@ static void name_child(yoke__start *s)
     yoke__self *self = &yoke__self_state;
     uint64_t    n = yoke__a64_add_acq_rel(&self->started, 1) + 1;
 
+    s->number = n;
     if (self->identity[0])
         snprintf(s->identity, sizeof s->identity, "%.40s:%llu", self->identity, (unsigned long long)n);
     else
         snprintf(s->identity, sizeof s->identity, "%llu", (unsigned long long)n);
     if (!s->options.name[0])
         snprintf(s->options.name, sizeof s->options.name, "Process-%.54s", s->identity);
+}
+
+/* N counts the children there are; the number of one that could not be started is the next one's, unless that is on its
+ * way in another thread. */
+static void unname_child(const yoke__start *s)
+{
+    uint64_t n = s->number;
+
+    (void)yoke__a64_cas_acq_rel(&yoke__self_state.started, &n, n - 1);
 }
 
 /* fork needs no place: the address holds in the child. By name it has to be known here then. */
@@ -175,10 +186,17 @@ static int start_with_options(yoke__start *s, const yoke_item *items)
     YOKE_TRY(settle_function(s));
     YOKE_TRY(yoke__domain_default(&s->domain));
     name_child(s);
-    YOKE_TRY(yoke__cargo_pack(&s->cargo, s->domain, items, s->options.name));
-    int rc = start_with_cargo(s);
+    int rc = yoke__cargo_pack(&s->cargo, s->domain, items, s->options.name);
+    if (rc < 0) {
+        unname_child(s);
+        return rc;
+    }
+    rc = start_with_cargo(s);
     yoke__cargo_free(&s->cargo);
-    return rc < 0 ? yoke__fail_in(rc, "process %s can't be started", s->options.name) : rc;
+    if (rc == YOKE_OK)
+        return rc;
+    unname_child(s);
+    return yoke__fail_in(rc, "process %s can't be started", s->options.name);
 }
 
 static int start_process(yoke_process **out, yoke__start *s, const yoke_item *items,

@@ -30,7 +30,8 @@
 #define YOKE__CHILD_NATIVES 5
 
 /* What a child that may not run ends with; no user code has run then. */
-#define YOKE__CHILD_REFUSED 125
+#define YOKE__CHILD_REFUSED   125
+#define YOKE__CHILD_NO_MEMORY 124 /* for want of memory or address space */
 
 #define YOKE__START_NATIVES 240 /* most connections one start can carry; below what one datagram can */
 

@@ -4,9 +4,7 @@
 
 static int check(yoke__handle *handle)
 {
-    yoke__relative *child;
-
-    return yoke__child_of(&child, (const yoke_process *)handle, "watch");
+    return yoke__child_check((const yoke_process *)handle, "watch it");
 }
 
 /* It tells of the death. Settling that may take a while, and is left to joining. */

@@ -3,6 +3,7 @@
 
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "../options.h"
 #include "../sync/owner_word.h"
 
 void yoke__queue_lock_held(yoke__queue *queue, yoke__a32 *side)
@@ -89,9 +90,7 @@ int yoke_queue_create(yoke_queue **out, const yoke_queue_options *options)
         return yoke__fail(YOKE_EINVAL, "out is NULL");
     if (!options)
         options = &defaults;
-    if (options->struct_size != sizeof *options)
-        return yoke__fail(YOKE_EINVAL, "struct_size of yoke_queue_options is %zu, not %zu: use YOKE_OPTIONS()",
-                          options->struct_size, sizeof *options);
+    YOKE_TRY(yoke__options_check(options, sizeof *options, "yoke_queue_options"));
     spec.name = options->name;
     spec.mode = options->mode;
     spec.size = sizeof(yoke__queue_state);

@@ -2,6 +2,7 @@
 
 #include "../domain/participant.h"
 #include "../error.h"
+#include "../options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -250,15 +251,11 @@ static int make(yoke_lock **out, yoke_domain *domain, const char *name, yoke_ope
 
 int yoke_lock_create(yoke_lock **out, const yoke_lock_options *options)
 {
-    yoke_lock_options given = {0};
+    yoke_lock_options given;
 
     if (!out)
         return yoke__fail(YOKE_EINVAL, "yoke_lock_create: no place for the handle");
-    if (options) {
-        if (options->struct_size < sizeof options->struct_size)
-            return yoke__fail(YOKE_EINVAL, "yoke_lock_create: struct_size of the options is not set");
-        memcpy(&given, options, options->struct_size < sizeof given ? options->struct_size : sizeof given);
-    }
+    YOKE_TRY(yoke__options_take(yoke_lock_options, &given, options));
     if (given.on_death != YOKE_REPORT_DEATH && given.on_death != YOKE_IGNORE_DEATH)
         return yoke__fail(YOKE_EINVAL, "yoke_lock_create: no such on_death: %d", (int)given.on_death);
     return make(out, given.domain, given.name, given.mode, &given);
@@ -306,7 +303,7 @@ bool yoke_lock_locked(const yoke_lock *lock)
 
 static void fill(yoke_domain *domain, yoke_death *out, const yoke__obituary *dead)
 {
-    yoke_death     told = {.struct_size = out->struct_size, .pid = dead->pid};
+    yoke_death     told = {.pid = dead->pid};
     yoke__obituary end;
 
     memcpy(told.name, dead->name, sizeof told.name);
@@ -315,7 +312,7 @@ static void fill(yoke_domain *domain, yoke_death *out, const yoke__obituary *dea
         told.exit_code = end.how == 1 ? end.code : 0;
         told.exit_signal = end.how == 2 ? end.code : 0;
     }
-    memcpy(out, &told, out->struct_size < sizeof told ? out->struct_size : sizeof told);
+    yoke__report_fill(out, &told, sizeof told);
 }
 _Static_assert(sizeof((yoke_death *)0)->name == YOKE__NAME_SIZE, "names of processes fit");
 
@@ -326,8 +323,7 @@ int yoke_lock_death(yoke_lock *lock, yoke_death *out)
 
     if (!handle)
         return not_a_lock();
-    if (!out || out->struct_size < sizeof out->struct_size)
-        return yoke__fail(YOKE_EINVAL, "yoke_lock_death: no result, or its struct_size is not set");
+    YOKE_TRY(yoke__report_check(out, "yoke_death"));
 
     yoke__lock_state *state = handle->object;
     yoke__obituary    dead = {0};

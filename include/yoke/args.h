@@ -63,7 +63,7 @@ typedef struct yoke_item {
     } as;
 } yoke_item;
 
-/* ---- makers of items; the macros below call them ---------------------------------------------------------------------- */
+/* ---- makers of items; the macros below call them ----------------------------------------------------------------- */
 
 static inline yoke_item yoke_item_pointer_(uint32_t kind, const void *pointer, size_t size)
 {
@@ -152,7 +152,7 @@ static inline yoke_item yoke_item_list(const yoke_item *items, size_t count)
 
 YOKE_END
 
-/* ---- what a caller writes --------------------------------------------------------------------------------------------- */
+/* ---- what a caller writes ---------------------------------------------------------------------------------------- */
 
 /** Nothing; None in Python. */
 #define YOKE_NIL yoke_item_nil_()
@@ -177,7 +177,7 @@ YOKE_END
 
 YOKE_BEGIN
 
-/* ---- what the started function reads ------------------------------------------------------------------------------------ */
+/* ---- what the started function reads ----------------------------------------------------------------------------- */
 
 /*
  * Arguments count from 0. An index past the end, another kind, or a number out of range ends the process with a sentence

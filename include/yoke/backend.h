@@ -22,7 +22,7 @@ typedef intptr_t yoke_native;
 /** No descriptor or HANDLE. */
 #define YOKE_NO_NATIVE ((yoke_native)-1)
 
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /** Shared memory as one process sees it. Filled by the backend. */
 typedef struct yoke_memory {
@@ -61,7 +61,7 @@ typedef struct yoke_memory_ops {
     void (*name_unlock)(yoke_native lock, const char *name);
 } yoke_memory_ops;
 
-/* ---- waiting --------------------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 /** Names a doorbell so that any process of the domain can ring it. */
 typedef struct yoke_bell_name {
@@ -101,7 +101,7 @@ typedef struct yoke_wait_ops {
     int (*at_thread_end)(void (*hook)(void *thread), void *thread);
 } yoke_wait_ops;
 
-/* ---- life ------------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 /** Which process, for ever: pids come back, this triple doesn't. */
 typedef struct yoke_identity {
@@ -203,23 +203,26 @@ typedef struct yoke_process_ops {
     int (*lifeline_read)(yoke_native end, void *data, size_t size, int64_t timeout);
     /** A connected pair that carries datagrams and natives between related processes; blocking. */
     int (*channel)(yoke_native ends[2]);
-    /** Sends one datagram with natives (which stay the caller's). YOKE_EEOF: the peer is gone. May block. */
+    /** Sends one datagram with natives (which stay the caller's). YOKE_EEOF: the peer is gone; YOKE_EINVAL: one
+     *  of the natives is not open, and nothing was sent. May block. */
     int (*channel_send)(yoke_native end, const void *data, size_t size, const yoke_native *natives, size_t count);
     /** Receives one datagram: YOKE_EEOF, YOKE_ETIMEDOUT, YOKE_EMSGSIZE, YOKE_ENOMEM (no descriptors left; the natives
      *  are gone, the data is there). Natives are the caller's. */
     int (*channel_recv)(yoke_native end, void *data, size_t capacity, size_t *size, yoke_native *natives,
                         size_t natives_capacity, size_t *count, int64_t timeout);
     void (*native_close)(yoke_native native);
-    /** In a started program, before user code: natives 3 to 2 + count are the process's own from now on, and no later
-     *  exec passes them on; what else its starter's host let through by accident is closed. */
+    /** In a started program, in yoke_main: natives 3 to 2 + count are the process's own from now on, and no later exec
+     *  passes them on. Others belong to the program, whose constructors have run by then: they are left alone. */
     void (*claim_natives)(size_t count);
     /** A second native for the same thing. */
     int (*native_duplicate)(yoke_native *out, yoke_native native);
+    /** Whether it is one that this process has open. */
+    bool (*native_is_open)(yoke_native native);
     /** Ends the process at once: no handlers of the C library, nothing flushed. */
     void (*exit_now)(int status);
 } yoke_process_ops;
 
-/* ---- modules ------------------------------------------------------------------------------------------------------ */
+/* ---- modules ----------------------------------------------------------------------------------------------------- */
 
 /** Where a function lies, in terms that another process of the same build can resolve. */
 typedef struct yoke_code_place {
@@ -240,7 +243,7 @@ typedef struct yoke_code_ops {
     int (*resolve)(void (**out)(void), const yoke_code_place *place);
 } yoke_code_ops;
 
-/* ---- streams ------------------------------------------------------------------------------------------------------ */
+/* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 /** A stream of bytes: one end of a pair, pipe or socket. Opaque; the backend's. */
 typedef struct yoke_stream yoke_stream;
@@ -327,7 +330,7 @@ typedef struct yoke_stream_ops {
     yoke_native (*native)(const yoke_stream *stream);
 } yoke_stream_ops;
 
-/* ---- event loops of the caller ------------------------------------------------------------------------------------ */
+/* ---- event loops of the caller ----------------------------------------------------------------------------------- */
 
 /** Something of core's on an event loop of the caller's. Opaque; the backend's. */
 typedef struct yoke_loop_guest yoke_loop_guest;
@@ -355,7 +358,7 @@ typedef struct yoke_loop_ops {
     void (*leave)(yoke_loop_guest *guest, void (*left)(void *user));
 } yoke_loop_ops;
 
-/* ---- system ------------------------------------------------------------------------------------------------------- */
+/* ---- system ------------------------------------------------------------------------------------------------------ */
 
 /** The rest of the system. */
 typedef struct yoke_system_ops {
@@ -370,13 +373,14 @@ typedef struct yoke_system_ops {
     size_t (*page_size)(void);
     /** Lets another thread run. */
     void (*yield)(void);
-    /** Calls child in every forked child before fork() returns there; prepare and parent around it. Once. */
+    /** Calls child in every forked child before fork() returns there; prepare and parent around it. Of several such sets
+     *  prepare runs in reverse order. */
     int (*at_fork)(void (*prepare)(void), void (*parent)(void), void (*child)(void));
     /** A number for the calling thread, unique among the threads of the machine that live. */
     uint64_t (*thread_id)(void);
 } yoke_system_ops;
 
-/* ---- the table ----------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 enum {
     YOKE_CAP_SPAWN = 1,

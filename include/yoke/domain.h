@@ -33,8 +33,8 @@ typedef struct yoke_domain_options {
     uint64_t       max_bytes; /**< most bytes of memory it may take; 0: what the cgroup and the system have left,
                                        less a margin. At least 1 MiB. Counts when the domain is made. */
     uint64_t reserve_bytes;   /**< address space, at most 64 GiB, which max_bytes can't exceed; 0: 16 GiB, or 256 MiB
-                                       in 32-bit programs. Counts when the domain is made. */
-    unsigned permissions;     /**< yoke_domain_open() only: POSIX mode bits of the memory; 0: 0600 */
+                                       in 32-bit programs; of the default domain half of that again and again, down to
+                                       64 MiB, where a limit leaves less. Counts when the domain is made. */
 } yoke_domain_options;
 
 /**

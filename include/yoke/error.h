@@ -17,13 +17,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- the language and the compiler ---------------------------------------------------------------------------------- */
+/* ---- the language and the compiler ------------------------------------------------------------------------------- */
 
 #ifdef __cplusplus
 #define YOKE_BEGIN extern "C" {
 #define YOKE_END   }
+inline size_t yoke_zeroed_(void *structure, size_t size)
+{
+    unsigned char *byte = static_cast<unsigned char *>(structure);
+    for (size_t i = 0; i < size; i++)
+        byte[i] = 0;
+    return size;
+}
 /* Options in C++: `yoke_queue_options o; o.max_items = 100;` is right as it stands. */
-#define YOKE_SIZED_(T) size_t struct_size = sizeof(T)
+#define YOKE_SIZED_(T)                                                                                                 \
+    T() : struct_size(yoke_zeroed_(this, sizeof(T))) {}                                                                \
+    size_t struct_size
 #else
 /** Declarations between these two have C names in C++ too. */
 #define YOKE_BEGIN
@@ -64,14 +73,14 @@
 
 YOKE_BEGIN
 
-/* ---- time-outs ------------------------------------------------------------------------------------------------------ */
+/* ---- time-outs --------------------------------------------------------------------------------------------------- */
 
 /** Time-outs are `int64_t` milliseconds. This one tries once; so does every negative one. */
 #define YOKE_NOWAIT INT64_C(0)
 /** Never gives up. */
 #define YOKE_FOREVER INT64_MAX
 
-/* ---- codes ---------------------------------------------------------------------------------------------------------- */
+/* ---- codes ------------------------------------------------------------------------------------------------------- */
 
 /** Return codes. Their values never change. */
 enum {
@@ -161,7 +170,7 @@ YOKE_API const char *yoke_error_text(int code);
  */
 YOKE_API const yoke_error *yoke_last_error(void);
 
-/* ---- short ways to check -------------------------------------------------------------------------------------------- */
+/* ---- short ways to check ----------------------------------------------------------------------------------------- */
 
 /**
  * Leaves the enclosing function with the code if the expression is negative. For functions that return codes. What was

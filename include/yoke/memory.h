@@ -32,7 +32,7 @@
 
 YOKE_BEGIN
 
-/* ---- values and arrays --------------------------------------------------------------------------------------------------- */
+/* ---- values and arrays ------------------------------------------------------------------------------------------- */
 
 /** C types that are told apart. Structures and everything else are RAW and told apart by size only. */
 typedef enum yoke_type {
@@ -106,6 +106,9 @@ YOKE_API yoke_lock *yoke_array_lock(yoke_array *array);
  * @param now    Gets the sum. May be NULL.
  * @retval YOKE_ERANGE      The sum does not fit the type; nothing was added.
  * @retval YOKE_ETYPE       Not an integer.
+ * @retval YOKE_EINVAL      Not an open value.
+ * @retval YOKE_ECLOSED     Another thread closed the value meanwhile, or its domain was left.
+ * @retval YOKE_ENOMEM      No memory for the handle of its lock.
  * @retval YOKE_OWNER_DIED  Added, but somebody died holding the lock, and the value may be half changed.
  */
 YOKE_API int yoke_value_add(yoke_value *value, int64_t n, int64_t *now);
@@ -133,14 +136,13 @@ YOKE_API void yoke_value_close(yoke_value *value);
 /** As yoke_value_close(). */
 YOKE_API void yoke_array_close(yoke_array *array);
 
-/* ---- segments ---------------------------------------------------------------------------------------------------------------- */
+/* ---- segments ---------------------------------------------------------------------------------------------------- */
 
 /** Options of yoke_shm_create(); zero means default everywhere. */
 typedef struct yoke_shm_options {
     YOKE_SIZED_(yoke_shm_options);
-    const char    *name;        /**< NULL: anonymous. 1 to 62 letters, digits, '.', '_', '-' */
-    yoke_open_mode mode;        /**< counts only with a name */
-    unsigned       permissions; /**< POSIX mode bits; 0: 0600 */
+    const char    *name; /**< NULL: anonymous. 1 to 62 letters, digits, '.', '_', '-' */
+    yoke_open_mode mode; /**< counts only with a name */
 } yoke_shm_options;
 
 /**
@@ -159,6 +161,7 @@ typedef struct yoke_shm_options {
  * @retval YOKE_EINVAL  A bad name, mode or size; or it is there with another size, and the sentence names both.
  * @retval YOKE_EPROTO  What has that name is not a segment of this library, or of another version of it.
  * @retval YOKE_ENOMEM  Not that much memory is left, or no descriptor.
+ * @retval YOKE_EACCES  The system refuses access.
  * @retval YOKE_ENOTSUP The backend has no named memory.
  */
 YOKE_API YOKE_CHECKED int yoke_shm_create(yoke_shm **out, size_t size, const yoke_shm_options *options);
@@ -176,7 +179,7 @@ YOKE_API void yoke_shm_close(yoke_shm *shm);
 
 YOKE_END
 
-/* ---- what a program writes ------------------------------------------------------------------------------------------------------ */
+/* ---- what a program writes --------------------------------------------------------------------------------------- */
 
 /*
  *   YOKE_VALUE_CREATE(&value, T, initial, options)         makes a value of type T; for a structure write 0, and set its
@@ -236,9 +239,19 @@ YOKE_TYPE_IS_(float, YOKE_TYPE_F32)
 YOKE_TYPE_IS_(double, YOKE_TYPE_F64)
 #undef YOKE_TYPE_IS_
 #define YOKE_TYPE_(T)                                      (yoke_type_of_<T>::type)
-template <class T> int yoke_value_make_(yoke_value **out, const T &initial, const yoke_value_options *options)
+/* What a value is made from: anything that becomes a T; for a structure a T or 0. */
+template <class T, bool raw = yoke_type_of_<T>::type == YOKE_TYPE_RAW> struct yoke_initial_ {
+    T value;
+    yoke_initial_(T from) : value(from) {}
+};
+template <class T> struct yoke_initial_<T, true> {
+    T value;
+    yoke_initial_(const T &from) : value(from) {}
+    yoke_initial_(int) : value() {}
+};
+template <class T> int yoke_value_make_(yoke_value **out, yoke_initial_<T> initial, const yoke_value_options *options)
 {
-    return yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), &initial, options);
+    return yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), &initial.value, options);
 }
 inline yoke_value_options yoke_value_by_name_(yoke_domain *domain, const char *name)
 {

@@ -59,7 +59,8 @@ typedef int yoke_function(const yoke_args *args);
 typedef enum yoke_start_method {
     /** What yoke_set_start_method() said, else the environment variable YOKE_START_METHOD, else spawn. */
     YOKE_START_DEFAULT,
-    /** A fresh process runs the same executable. Works everywhere, whatever threads the parent has. */
+    /** A fresh process runs the same executable. Works everywhere, whatever threads the parent has. It has no descriptors
+     *  of the parent's but the standard ones and what its arguments hand on. */
     YOKE_START_SPAWN,
     /** A copy of the parent: fast, and everything in memory is there. In a program with threads the copy has only one
      *  of them, and locks that others held (those of malloc excepted) stay locked in it. */
@@ -115,9 +116,9 @@ typedef struct yoke_process_options {
     intptr_t stdin_to, stdout_to, stderr_to;
 } yoke_process_options;
 
-/** How a process ended. Set struct_size before use. */
+/** How a process ended. In C set struct_size before use. */
 typedef struct yoke_result {
-    size_t       struct_size;
+    YOKE_SIZED_(yoke_result);
     yoke_outcome how;
     int          code;      /**< returned value or exit status, 32 bits on all systems; else 0 */
     int          signal;    /**< POSIX signal number if signalled, else 0 */
@@ -129,7 +130,7 @@ typedef struct yoke_result {
 
 /**
  * Makes this program able to start processes. Call it first thing in main(), before threads and before other functions
- * of yoke, but after yoke_register(), yoke_backend_choose() and yoke_domain_configure().
+ * of yoke, but after yoke_register(), yoke_backend_choose() (yoke/backend.h) and yoke_domain_configure().
  *
  * In a process started by yoke this runs its function and never returns. A process that claims to be one but whose
  * channel doesn't answer rightly ends with a sentence on stderr and status 125, before any code of the program ran.
@@ -170,7 +171,8 @@ YOKE_API int yoke_set_start_method(yoke_start_method method);
  */
 YOKE_API yoke_start_method yoke_get_start_method(void);
 
-/** The methods this system has, one bit each: `1u << YOKE_START_SPAWN` and so on. */
+/** The methods this system has, one bit each: `1u << YOKE_START_SPAWN` and so on. 0 if the environment variable
+ *  YOKE_BACKEND names no backend, which yoke_last_error() then tells. */
 YOKE_API unsigned yoke_start_methods(void);
 
 /** "spawn", "fork", "forkserver" or "default"; NULL for no method. */
@@ -208,9 +210,10 @@ YOKE_API int yoke_set_executable(const char *path);
  */
 YOKE_API int yoke_set_forkserver_preload(yoke_function *function);
 
-/** CPUs this process may use, at least 1: affinity and the cgroup's quota are counted. */
+/** CPUs this process may use, at least 1: affinity and the cgroup's quota are counted. #YOKE_ENOENT: the environment
+ *  variable YOKE_BACKEND names no backend. */
 YOKE_API int yoke_cpu_count(void);
-/** CPUs of the machine that are on line. */
+/** CPUs of the machine that are on line. #YOKE_ENOENT as above. */
 YOKE_API int yoke_cpu_count_all(void);
 
 /* ---- starting ---------------------------------------------------------------------------------------------------- */
@@ -238,12 +241,15 @@ YOKE_API int yoke_cpu_count_all(void);
  * @retval YOKE_EINVAL  yoke_main() was not called; the caller is a daemon; a bad handle, option or name; a function that
  *                      lies in no module that can be identified.
  * @retval YOKE_ENOTSUP A method this system hasn't got, or an option that the method hasn't.
- * @retval YOKE_ENOENT  No such executable or working directory.
+ * @retval YOKE_ENOENT  No such executable, or, under spawn, working directory; under fork and forkserver the result tells
+ *                      of the directory. Also: the environment variable YOKE_BACKEND names no backend.
  * @retval YOKE_EACCES  The executable may not be run.
- * @retval YOKE_EMSGSIZE Arguments over 1 GiB, or over 240 connections.
+ * @retval YOKE_EMSGSIZE Arguments over 1 GiB, or over 240 connections; an environment larger than the system or the
+ *                      forkserver takes.
  * @retval YOKE_EMOVED  A connection in the arguments has moved away before.
  * @retval YOKE_EBUSY   A connection is in use by another thread, or stands in the arguments twice.
  * @retval YOKE_ENOMEM  No memory, processes or descriptors are left.
+ * @retval YOKE_EPROTO  The forkserver gave an answer that can't be read, and was ended.
  * @retval YOKE_EIO     The system refused otherwise.
  */
 YOKE_API YOKE_CHECKED int yoke_process_start(yoke_process **out, yoke_function *function, const yoke_item *arguments,
@@ -287,7 +293,7 @@ YOKE_API YOKE_CHECKED int yoke_process_finish(yoke_process *process, yoke_result
  * @param out     Its struct_size must be set.
  * @retval YOKE_OK
  * @retval YOKE_ECHILD Not started by this process, or the calling process itself.
- * @retval YOKE_EINVAL No open handle, or a struct_size of 0.
+ * @retval YOKE_EINVAL No open handle, or out is NULL or without its struct_size.
  */
 YOKE_API int yoke_process_result(yoke_process *process, yoke_result *out);
 

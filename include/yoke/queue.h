@@ -74,7 +74,7 @@ YOKE_API void yoke_queue_close(yoke_queue *queue);
  */
 YOKE_API int yoke_queue_drop(yoke_queue *queue, unsigned roles);
 
-/* ---- putting ---------------------------------------------------------------------------------------------------- */
+/* ---- putting ----------------------------------------------------------------------------------------------------- */
 
 /**
  * Copies one message into the queue.
@@ -163,7 +163,7 @@ YOKE_API YOKE_CHECKED int yoke_queue_commit(yoke_queue *queue, yoke_slot *slot, 
 /** Gives a slot's memory back without putting anything. A slot that is not open is left alone. */
 YOKE_API void yoke_queue_abort(yoke_queue *queue, yoke_slot *slot);
 
-/* ---- getting ---------------------------------------------------------------------------------------------------- */
+/* ---- getting ----------------------------------------------------------------------------------------------------- */
 
 /**
  * Takes the next message into the caller's buffer.
@@ -250,7 +250,7 @@ YOKE_API int yoke_queue_release(yoke_queue *queue, yoke_view *view);
  *  yoke_queue_release(). */
 YOKE_API int yoke_queue_return(yoke_queue *queue, yoke_view *view);
 
-/* ---- joinable queues -------------------------------------------------------------------------------------------- */
+/* ---- joinable queues --------------------------------------------------------------------------------------------- */
 
 /**
  * Says that the oldest message that was got through this handle, and isn't done yet, is done. Handles of one queue are
@@ -281,7 +281,7 @@ YOKE_API YOKE_CHECKED int yoke_queue_join(yoke_queue *queue, int64_t timeout);
 /** Messages put and not done. YOKE_EINVAL and YOKE_ENOTSUP (both negative) as yoke_queue_task_done(). */
 YOKE_API int64_t yoke_queue_unfinished(const yoke_queue *queue);
 
-/* ---- ends and figures ------------------------------------------------------------------------------------------- */
+/* ---- ends and figures -------------------------------------------------------------------------------------------- */
 
 /** What becomes of the messages in a queue that is shut down. */
 typedef enum yoke_shutdown {

@@ -42,9 +42,9 @@ typedef struct yoke_lock_options {
     yoke_on_death  on_death; /**< told to acquirers, or not */
 } yoke_lock_options;
 
-/** Who died holding a lock, as yoke_lock_death() tells it. Set struct_size before the call. */
+/** Who died holding a lock, as yoke_lock_death() tells it. In C set struct_size before the call. */
 typedef struct yoke_death {
-    size_t  struct_size; /**< bytes of this structure; it may grow at its end */
+    YOKE_SIZED_(yoke_death);
     int64_t pid;         /**< process id that it had */
     char    name[64];    /**< name that it had, for example "Process-2" */
     bool    exit_known;  /**< whether the next two are known (yet): its parent learns them, and only for a while */

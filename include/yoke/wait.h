@@ -6,11 +6,11 @@
  * yoke_wait_entry entries[] = {
  *     yoke_wait_queue_readable(requests),
  *     yoke_wait_queue_readable(answers),
- *     yoke_wait_process_ended(worker),
+ *     yoke_wait_process_ended(process),
  * };
  * YOKE_CHECK(yoke_wait(entries, 3, YOKE_FOREVER));
  * if (entries[2].ready)
- *     puts("the worker has ended");
+ *     puts("the process has ended");
  * ```
  *
  * There is no limit but memory on the number of entries. A process takes one place in what the system polls, so the limit

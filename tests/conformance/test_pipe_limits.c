@@ -196,6 +196,23 @@ static void test_a_message_too_large_stays(void **state)
     }
 }
 
+static void test_an_impossible_size_does_the_stream_no_harm(void **state)
+{
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4, SIZE_MAX / 2 + 1};
+    yoke_conn          *a, *b;
+    char                text[8];
+
+    (void)state;
+    pipe_make(&a, &b, false);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(YOKE_EMSGSIZE, yoke_conn_send(b, "x", sizes[i], T));
+    assert_int_equal(YOKE_OK, yoke_conn_send_string(b, "after", T));
+    assert_int_equal(YOKE_OK, yoke_conn_recv_string(a, text, sizeof text, T));
+    assert_string_equal("after", text);
+    yoke_conn_close(a);
+    yoke_conn_close(b);
+}
+
 static void test_the_limit_holds_both_ways_and_skip_goes_on(void **state)
 {
     static const uint8_t over[] = {0, 1, 0x86, 0xa0}; /* 100000 */
@@ -371,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_close_finishes_a_message_that_has_begun),
         cmocka_unit_test(test_close_gives_up_after_a_second),
         cmocka_unit_test(test_a_message_too_large_stays),
+        cmocka_unit_test(test_an_impossible_size_does_the_stream_no_harm),
         cmocka_unit_test(test_the_limit_holds_both_ways_and_skip_goes_on),
         cmocka_unit_test(test_what_is_no_frame_is_refused_for_good),
         cmocka_unit_test(test_a_header_is_not_believed_more_than_its_bytes),

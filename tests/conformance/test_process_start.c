@@ -318,7 +318,11 @@ static void default_names_count_up(void **state)
     yoke_process *a, *b;
 
     (void)state;
+    yoke_process *failed;
+
     assert_ok(yoke_process_start(&a, count_arguments, NULL, NULL));
+    assert_fails(yoke_process_start(&failed, count_arguments, YOKE_ARGS((yoke_queue *)(void *)a), NULL), YOKE_EINVAL,
+                 "process, not a queue"); /* uses up no number */
     assert_ok(yoke_process_start(&b, count_arguments, NULL, NULL));
     assert_int_equal(number_of(yoke_process_name(b)), number_of(yoke_process_name(a)) + 1);
     assert_true(yoke_process_pid(a) > 0);

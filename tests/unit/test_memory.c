@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -73,6 +75,38 @@ static void test_memory_is_shared_zeroed_and_grows_for_all(void **state)
     assert_int_equal(ops->grow(&memory, RESERVE, RESERVE + 1), YOKE_EINVAL);
     assert_int_equal(fcntl((int)memory.handle, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
     ops->close(&memory);
+}
+
+static ino_t inode_of_name(const char *name)
+{
+    struct stat status;
+    int         fd = shm_open(name, O_RDWR, 0);
+    if (fd < 0) {
+        return 0;
+    }
+    assert_int_equal(fstat(fd, &status), 0);
+    close(fd);
+    return status.st_ino;
+}
+
+/* Killed between making an object and unlinking it. Other tests may be in between right now: what counts is the inode. */
+static void test_what_a_dead_process_left_goes_with_the_next_memory(void **state)
+{
+    yoke_memory memory;
+    struct stat left;
+    char        name[64];
+    (void)state;
+    snprintf(name, sizeof name, "/yoke-.%lu", (unsigned long)geteuid());
+    (void)shm_unlink(name);
+    int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd < 0) {
+        skip(); /* another test was faster */
+    }
+    assert_int_equal(fstat(fd, &left), 0);
+    assert_int_equal(ops->create(&memory, NULL, RESERVE, PART, 0), YOKE_OK);
+    assert_int_not_equal(inode_of_name(name), left.st_ino);
+    ops->close(&memory);
+    close(fd);
 }
 
 static void test_nobody_can_take_pages_away(void **state)
@@ -272,6 +306,7 @@ int main(void)
         KIND(test_memory_is_shared_zeroed_and_grows_for_all, memfd),
         KIND(test_memory_is_shared_zeroed_and_grows_for_all, shm),
         KIND(test_memory_is_shared_zeroed_and_grows_for_all, whole),
+        KIND(test_what_a_dead_process_left_goes_with_the_next_memory, shm),
         KIND(test_nobody_can_take_pages_away, memfd),
         KIND(test_trimmed_pages_read_as_zero, memfd),
         KIND(test_names_are_taken_once_and_found, memfd),

@@ -216,7 +216,7 @@ static void a_maker_killed_half_way_blocks_nobody(void **state)
     yoke_native lock;
     yoke__segment_full_name(full, name);
     assert_int_equal(yoke__backend()->memory->name_lock(&lock, full), YOKE_OK);
-    assert_int_equal(yoke__segment_make(&memory, name, 100, 0), YOKE_OK);
+    assert_int_equal(yoke__segment_make(&memory, name, 100), YOKE_OK);
     yoke__a64_store_relaxed(&yoke__segment_of(&memory)->magic, 0); /* as if it had not come to that */
     yoke__backend()->memory->name_unlock(lock, full);
     yoke__backend()->memory->close(&memory);
