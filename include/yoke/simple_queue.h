@@ -3,7 +3,7 @@
  * The plain subset of queue.h, as Python's `SimpleQueue`: put, get, empty, close. No limits and no time-outs: a put never
  * waits, a get waits until there is something.
  *
- * A simple queue is a yoke_queue: it stands in #YOKE_ARGS and in messages as any queue does, yoke_args_queue() gives it to
+ * A simple queue is a yoke_queue: it stands in `YOKE_ARGS` and in messages as any queue does, yoke_args_queue() gives it to
  * a started function, and everything in queue.h may be used on it as well. Delivery, threads, processes and forks are as
  * there: what was put is delivered though its sender has gone, and a killed process corrupts nothing.
  *

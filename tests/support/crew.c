@@ -15,7 +15,7 @@ yoke_process *crew_start(yoke_function *function, const yoke_item *args)
 {
     yoke_process *process;
 
-    assert_ok(yoke_process_start(&process, function, args, NULL));
+    assert_ok(yoke_process_start(&process, function, args, YOKE_OPTIONS(yoke_process_options, .daemon = YOKE_YES)));
     return process;
 }
 

@@ -7,7 +7,7 @@
 
 #include <yoke/yoke.h>
 
-/* Fails the test if it doesn't start. */
+/* A daemon, which goes with the test if that fails. Fails the test if it doesn't start. */
 yoke_process *crew_start(yoke_function *function, const yoke_item *args);
 /* SIGKILL; waits until it is gone, and leaves the rest to the library. Close it by finish(). */
 void crew_kill(yoke_process *process);
