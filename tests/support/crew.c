@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#define MINUTE 60000
+#define MINUTE      60000
+#define HALF_MINUTE 30000
 
 yoke_process *crew_start(yoke_function *function, const yoke_item *args)
 {
@@ -31,7 +32,7 @@ bool crew_gone(yoke_process *process)
 
     assert_ok(yoke_process_sentinel(process, &native));
     entry.fd = (int)native;
-    return poll(&entry, 1, MINUTE) == 1;
+    return poll(&entry, 1, HALF_MINUTE) == 1;
 }
 
 void crew_kill(yoke_process *process)

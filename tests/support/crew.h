@@ -11,7 +11,7 @@
 yoke_process *crew_start(yoke_function *function, const yoke_item *args);
 /* SIGKILL; waits until it is gone, and leaves the rest to the library. Close it by finish(). */
 void crew_kill(yoke_process *process);
-/* Waits by its sentinel until it is gone; false after a minute. */
+/* Waits by its sentinel until it is gone; false after half a minute. */
 bool crew_gone(yoke_process *process);
 /* Waits until it sleeps in the kernel: in what it said it would do next. Fails the test if it doesn't. */
 void crew_asleep(yoke_process *process);
