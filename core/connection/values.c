@@ -3,13 +3,10 @@
 
 #include "../error.h"
 #include "../message/message.h"
+#include "../message/text.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define SHORT_TEXT 512
 
 /* ---- strings ---- */
 
@@ -20,36 +17,17 @@ int yoke_conn_send_string(yoke_conn *conn, const char *text, int64_t timeout)
     return yoke_conn_send(conn, text, strlen(text), timeout);
 }
 
-/* Text too long for the stack. */
-static int send_long_text(yoke_conn *conn, int64_t timeout, size_t size, const char *format, va_list values)
-{
-    char *text = malloc(size + 1);
-    if (text == NULL)
-        return yoke__fail(YOKE_ENOMEM, "yoke_conn_send_format: no memory for %zu bytes of text", size);
-    (void)vsnprintf(text, size + 1, format, values);
-    int rc = yoke_conn_send(conn, text, size, timeout);
-    free(text);
-    return rc;
-}
-
 int yoke_conn_send_format(yoke_conn *conn, int64_t timeout, const char *format, ...)
 {
-    char    text[SHORT_TEXT];
-    va_list values, again;
-    if (format == NULL)
-        return yoke__fail(YOKE_EINVAL, "yoke_conn_send_format: format is NULL");
+    yoke__text text;
+    va_list    values;
     va_start(values, format);
-    va_copy(again, values);
-    int size = vsnprintf(text, sizeof text, format, values);
-    int rc;
-    if (size < 0)
-        rc = yoke__fail(YOKE_EINVAL, "yoke_conn_send_format: the format \"%.64s\" fails", format);
-    else if ((size_t)size < sizeof text)
-        rc = yoke_conn_send(conn, text, (size_t)size, timeout);
-    else
-        rc = send_long_text(conn, timeout, (size_t)size, format, again);
-    va_end(again);
+    int rc = yoke__text_format(&text, format, values);
     va_end(values);
+    if (rc < 0)
+        return rc;
+    rc = yoke_conn_send(conn, text.data, text.size, timeout);
+    yoke__text_free(&text);
     return rc;
 }
 

@@ -2,11 +2,10 @@
 #include "../domain/allocator.h"
 #include "../error.h"
 #include "../message/message.h"
+#include "../message/text.h"
 #include "queue.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int put_block(yoke__queue *queue, yoke__put *put, int64_t timeout)
@@ -50,33 +49,17 @@ int yoke_queue_put_string(yoke_queue *queue, const char *text, int64_t timeout)
 
 int yoke_queue_put_format(yoke_queue *queue, int64_t timeout, const char *format, ...)
 {
-    char    small[512];
-    char   *text = small;
-    va_list arguments;
-    va_list again;
-    int     size;
-    int     rc;
+    yoke__text text;
+    va_list    values;
+    int        rc;
 
-    if (!format)
-        return yoke__fail(YOKE_EINVAL, "format is NULL");
-    va_start(arguments, format);
-    va_copy(again, arguments);
-    size = vsnprintf(small, sizeof small, format, arguments);
-    va_end(arguments);
-    if (size >= (int)sizeof small) {
-        text = (char *)malloc((size_t)size + 1);
-        if (text)
-            size = vsnprintf(text, (size_t)size + 1, format, again);
-    }
-    va_end(again);
-    if (!text)
-        return yoke__fail(YOKE_ENOMEM, "no memory for a text of %d bytes", size);
-    if (size < 0)
-        rc = yoke__fail(YOKE_EINVAL, "the format can't be expanded");
-    else
-        rc = yoke_queue_put(queue, text, (size_t)size, timeout);
-    if (text != small)
-        free(text);
+    va_start(values, format);
+    rc = yoke__text_format(&text, format, values);
+    va_end(values);
+    if (rc < 0)
+        return rc;
+    rc = yoke_queue_put(queue, text.data, text.size, timeout);
+    yoke__text_free(&text);
     return rc;
 }
 

@@ -15,7 +15,9 @@
  * Close a handle only when no other thread is about to use it; threads asleep in it answer YOKE_ECLOSED. A forked child
  * may use the handles it inherits.
  *
- * Time-outs are milliseconds; YOKE_NOWAIT tries once, YOKE_FOREVER never gives up. Signals don't shorten a wait.
+ * Time-outs are milliseconds; YOKE_NOWAIT tries once, YOKE_FOREVER never gives up. Signals don't shorten a wait. They are
+ * about room and messages: a process that was stopped inside a call holds up the calls of others on its side, whatever
+ * their time-out, until it goes on or dies; then for at most one slice (150 ms).
  */
 #ifndef YOKE_QUEUE_H
 #define YOKE_QUEUE_H

@@ -8,7 +8,7 @@
  * there: what was put is delivered though its sender has gone, and a killed process corrupts nothing.
  *
  * @code
- * static int worker(const yoke_args *args)
+ * static int greet(const yoke_args *args)
  * {
  *     return yoke_simple_queue_put_string(yoke_args_queue(args, 0), "hello");
  * }
