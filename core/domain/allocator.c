@@ -125,6 +125,13 @@ void yoke__alloc_hold(yoke_domain *domain, void *payload)
     yoke__alloc_assign(domain, payload, yoke__domain_token(domain), true);
 }
 
+bool yoke__alloc_is_mine(yoke_domain *domain, const void *payload)
+{
+    const yoke__block *block = block_in_use(domain, payload);
+    uint64_t           state = block ? yoke__a64_load_acquire(&block->state) : 0;
+    return yoke__block_kind_of(state) == YOKE__BLOCK_TOKEN && yoke__block_owner(state) == yoke__domain_token(domain);
+}
+
 yoke__token yoke__alloc_holder(yoke_domain *domain, const void *payload)
 {
     const yoke__block *block = block_in_use(domain, payload);

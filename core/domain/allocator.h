@@ -24,6 +24,8 @@ void yoke__alloc_take(yoke_domain *domain, void *payload);
 void yoke__alloc_hold(yoke_domain *domain, void *payload);
 /* The same for another's token, by who finishes what that one began: held, or merely its own again. */
 void yoke__alloc_assign(yoke_domain *domain, void *payload, yoke__token token, bool held);
+/* Whether it is a block that this process has allocated or taken, and neither given away nor held. */
+bool yoke__alloc_is_mine(yoke_domain *domain, const void *payload);
 /* Whose hold it is; 0: it isn't held, or no block in use. */
 yoke__token yoke__alloc_holder(yoke_domain *domain, const void *payload);
 /* NULL is fine. What is not a block in use (freed already) is left alone, and noted as YOKE_EINVAL. */

@@ -277,7 +277,8 @@ static void drop_reference(yoke__handle *handle)
     yoke__registry_release(domain);
 }
 
-void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle))
+void yoke__handle_close_with(yoke__handle *handle, void (*wake)(yoke__handle *handle),
+                             void (*last)(yoke__handle *handle))
 {
     if (!handle)
         return;
@@ -290,8 +291,15 @@ void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle)
     }
     yoke__a32_or_acq_rel(&handle->closing, YOKE__CLOSING);
     wait_for_users(handle, wake);
+    if (last)
+        last(handle);
     drop_reference(handle);
     yoke__handle_free(handle, (yoke__kind)kind);
+}
+
+void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle))
+{
+    yoke__handle_close_with(handle, wake, NULL);
 }
 
 void yoke__handle_drop_roles(yoke__handle *handle, uint32_t roles)

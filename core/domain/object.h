@@ -138,6 +138,9 @@ static inline yoke__handle *yoke__handle_check(const void *handle, yoke__kind ki
 /* Wakes sleepers through wake(handle) if there are any (NULL: none can sleep), waits for them, drops the reference.
  * NULL is fine. */
 void yoke__handle_close(yoke__handle *handle, void (*wake)(yoke__handle *handle));
+/* The same; calls last(handle) when nobody sleeps in it any more, while the reference still stands. */
+void yoke__handle_close_with(yoke__handle *handle, void (*wake)(yoke__handle *handle),
+                             void (*last)(yoke__handle *handle));
 /* Around a sleep, so that close can wait for it. After enter look at closing before anything else: the fence pairs with
  * the one in close (either close sees the user, or the user sees closing). */
 static inline void yoke__handle_enter(yoke__handle *handle)

@@ -1,5 +1,6 @@
 /* Many messages at a time: one lock and one wake-up for all of them. */
 #include "../domain/allocator.h"
+#include "../domain/participant.h"
 #include "../error.h"
 #include "queue.h"
 
@@ -87,6 +88,8 @@ int yoke_queue_put_many(yoke_queue *handle, const yoke_bytes *messages, size_t c
     put_batch   batch = {.messages = messages, .count = count};
     int         rc;
 
+    if (put)
+        *put = 0;
     YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_PUT));
     YOKE_TRY(check_messages(&queue, messages, count));
     rc = put_all(&queue, &batch, timeout);
@@ -155,6 +158,8 @@ int yoke_queue_get_many(yoke_queue *handle, void *buffer, size_t capacity, size_
     rc = attempt_get(&queue, &batch);
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(&queue, attempt_get, &batch, timeout);
+    if (rc == YOKE_ESHUTDOWN && yoke__domain_recover(queue.domain) > 0)
+        rc = attempt_get(&queue, &batch);
     rc = yoke__queue_end_get(&queue, rc);
     if (rc == YOKE_EMSGSIZE)
         sizes[0] = (size_t)batch.get.size;

@@ -84,19 +84,32 @@ uint64_t yoke__queue_unfinished(yoke__queue *queue)
 
 /* ---- for users --------------------------------------------------------------------------------------------------- */
 
+/* Consumers' lock held. */
 static uint64_t redeliveries(yoke__queue *queue)
 {
     yoke__chain_walk walk = {.at = yoke__a64_load_acquire(&queue->state->redeliver)};
-    uint64_t         count = 0;
+    uint64_t         count = walk.at ? 1 : 0;
 
-    if (walk.at == 0)
-        return 0;
-    yoke__queue_lock(queue, &queue->state->consumers);
-    walk.at = yoke__a64_load_relaxed(&queue->state->redeliver);
-    if (walk.at)
-        count = 1;
     while (walk.at && yoke__queue_list_next(queue, &walk))
         count++;
+    return count;
+}
+
+static bool never_redelivered(const yoke__queue *queue)
+{
+    return yoke__a64_load_acquire(&queue->state->redeliver) == 0 &&
+           yoke__a64_load_acquire(&queue->state->redelivered) == 0;
+}
+
+/* A message may go from the rings to those that come back between two looks; only under the lock it can't. */
+static uint64_t count_all(yoke__queue *queue)
+{
+    uint64_t count = yoke__queue_count(queue);
+
+    if (never_redelivered(queue))
+        return count;
+    yoke__queue_lock(queue, &queue->state->consumers);
+    count = yoke__queue_count(queue) + redeliveries(queue);
     yoke__queue_unlock(queue, &queue->state->consumers);
     return count;
 }
@@ -107,7 +120,7 @@ int64_t yoke_queue_size(const yoke_queue *handle)
 
     if (!yoke__queue_of(&queue, handle))
         return yoke__noted();
-    return (int64_t)(yoke__queue_count(&queue) + redeliveries(&queue));
+    return (int64_t)count_all(&queue);
 }
 
 bool yoke_queue_empty(const yoke_queue *handle)

@@ -5,6 +5,7 @@
  * lies in a ring, moves to a block first: nothing of the user's pins a ring.
  */
 #include "../domain/allocator.h"
+#include "../domain/participant.h"
 #include "../error.h"
 #include "../wait/hub.h"
 #include "queue.h"
@@ -119,6 +120,7 @@ static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t offset)
 
     if (!block)
         return yoke__queue_fail_damaged();
+    get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
     YOKE_TRY(accept(get, (yoke__content)block->content, block->size));
     next = yoke__a64_load_relaxed(&block->next);
     give_ticket(queue, get, block);
@@ -175,6 +177,8 @@ void yoke__queue_finish(yoke__queue *queue, yoke__get *get)
         memcpy(get->target, yoke__message_payload(get->block), (size_t)get->size);
     if (!get->hold)
         yoke__free(queue->domain, get->block);
+    else if (!get->no_copy)
+        yoke__hold_make_task(get->block);
 }
 
 static int attempt_get(yoke__queue *queue, void *user)
@@ -237,5 +241,7 @@ int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
+    if (rc == YOKE_ESHUTDOWN && yoke__domain_recover(queue->domain) > 0)
+        rc = attempt_get(queue, get); /* what the dead held is not lost with them */
     return yoke__queue_end_get(queue, rc);
 }

@@ -64,6 +64,8 @@ static void unlist(yoke__queue *queue, yoke__message_block *block)
     yoke__message_block *older = at_unit(queue, block->older);
     yoke__message_block *newer = at_unit(queue, block->newer);
 
+    yoke__a32_and_acq_rel(&block->flags, ~YOKE__MESSAGE_TASK);
+
     if (older)
         older->newer = block->newer;
     else
@@ -97,6 +99,20 @@ yoke__message_block *yoke__hold_oldest(yoke__queue *queue)
         return block;
     *list.oldest = *list.newest = 0; /* none, or damaged: what is lost to it comes back when this process ends */
     return NULL;
+}
+
+yoke__message_block *yoke__hold_oldest_task(yoke__queue *queue)
+{
+    yoke__message_block *block = yoke__hold_oldest(queue);
+
+    while (block && !(yoke__a32_load_acquire(&block->flags) & YOKE__MESSAGE_TASK))
+        block = at_unit(queue, block->newer);
+    return block;
+}
+
+void yoke__hold_make_task(yoke__message_block *block)
+{
+    yoke__a32_or_acq_rel(&block->flags, YOKE__MESSAGE_TASK);
 }
 
 void yoke__hold_end(yoke__queue *queue, yoke__message_block *block)

@@ -86,6 +86,7 @@ typedef struct yoke__message_block {
 _Static_assert(sizeof(yoke__message_block) == 64, "shared layout");
 
 #define YOKE__MESSAGE_REDELIVERED UINT32_C(1) /* somebody had it before */
+#define YOKE__MESSAGE_TASK        UINT32_C(4) /* held, and copied out whole: a task done may be meant for it */
 #define YOKE__MESSAGE_RESERVED    UINT32_C(2) /* counted in reserved_items and reserved_bytes; producers' lock */
 
 /*

@@ -4,8 +4,12 @@
 
 int yoke__queue_orphaned(yoke__queue *queue, yoke_queue_role needed)
 {
-    if (!yoke__queue_has(queue, YOKE__QUEUE_REPORT_ORPHANED) ||
-        yoke__role_somewhere(queue->domain, queue->id, (uint32_t)needed))
+    if (!yoke__queue_has(queue, YOKE__QUEUE_REPORT_ORPHANED))
+        return YOKE_OK;
+    /* A task that somebody has may come back. */
+    if (needed == YOKE_MAY_PUT && yoke__queue_has(queue, YOKE__QUEUE_JOINABLE) && yoke__queue_unfinished(queue) > 0)
+        return YOKE_OK;
+    if (yoke__role_somewhere(queue->domain, queue->id, (uint32_t)needed))
         return YOKE_OK;
     return yoke__fail(YOKE_EORPHANED,
                       needed == YOKE_MAY_PUT
@@ -30,7 +34,7 @@ int yoke_queue_drop(yoke_queue *handle, unsigned roles)
 
     if (!yoke__queue_of(&queue, handle))
         return yoke__noted();
-    if (roles & ~(unsigned)(YOKE_MAY_PUT | YOKE_MAY_GET))
+    if (roles == 0 || (roles & ~(unsigned)(YOKE_MAY_PUT | YOKE_MAY_GET)))
         return yoke__fail(YOKE_EINVAL, "%#x are no roles of a queue", roles);
     yoke__handle_drop_roles(queue.handle, roles);
     return YOKE_OK;

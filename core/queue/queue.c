@@ -117,30 +117,27 @@ static void wake_sleepers(yoke__handle *handle)
 }
 
 /* Nobody could let go any more of what this handle holds. */
-static void return_holds(yoke__queue *queue)
+static void return_holds(yoke__handle *handle)
 {
+    yoke__queue          queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id, false};
     yoke__message_block *block;
     bool                 any = false;
 
-    if (!queue->handle->private_[0])
+    if (!handle->private_[0] || !yoke__a32_load_acquire(&handle->domain->token) ||
+        (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
         return;
-    yoke__queue_lock(queue, &queue->state->consumers);
-    for (; (block = yoke__hold_oldest(queue)) != NULL; any = true)
-        yoke__hold_return(queue, block, true);
-    yoke__queue_unlock(queue, &queue->state->consumers);
+    yoke__queue_lock(&queue, &queue.state->consumers);
+    for (; (block = yoke__hold_oldest(&queue)) != NULL; any = true)
+        yoke__hold_return(&queue, block, true);
+    yoke__queue_unlock(&queue, &queue.state->consumers);
     if (any)
-        yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
+        yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
 }
 
 void yoke_queue_close(yoke_queue *handle)
 {
-    yoke__queue queue;
-
-    if (!handle || !yoke__handle_check(handle, YOKE__KIND_QUEUE))
-        return;
-    if (yoke__queue_of(&queue, handle))
-        return_holds(&queue);
-    yoke__handle_close(&handle->handle, wake_sleepers);
+    if (handle && yoke__handle_check(handle, YOKE__KIND_QUEUE))
+        yoke__handle_close_with(&handle->handle, wake_sleepers, return_holds);
 }
 
 int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)

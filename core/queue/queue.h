@@ -290,6 +290,10 @@ void yoke__hold_add(yoke__queue *queue, yoke__message_block *block);
 yoke__message_block *yoke__hold_find(yoke__queue *queue, uint64_t offset, uint64_t ticket);
 /* The oldest that this handle holds, or NULL. */
 yoke__message_block *yoke__hold_oldest(yoke__queue *queue);
+/* The oldest of those that were got, not peeked, and that no thread is still copying; or NULL. */
+yoke__message_block *yoke__hold_oldest_task(yoke__queue *queue);
+/* No lock held: what was got is copied out, or unpacked. */
+void yoke__hold_make_task(yoke__message_block *block);
 /* Done with: it is this process's and nobody else's; the caller frees it without the lock. */
 void yoke__hold_end(yoke__queue *queue, yoke__message_block *block);
 /* Back to the queue. */

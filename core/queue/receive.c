@@ -132,5 +132,7 @@ int yoke_queue_get_variant(yoke_queue *handle, yoke_variant **out, int64_t timeo
         give_back(&queue, get.block, get.redelivered);
     else if (rc < 0 || !yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE))
         end_hold(&queue, get.block); /* what can't be understood would come for ever */
+    else
+        yoke__hold_make_task(get.block);
     return rc;
 }

@@ -75,7 +75,9 @@ static int claim(yoke__message_block **out, yoke__queue *queue, const yoke_slot 
     yoke__message_block *block = slot ? yoke__queue_block_at(queue, slot->private_[OFFSET]) : NULL;
     uint64_t             ticket = block ? slot->private_[TICKET] : 0;
 
-    if (!ticket || block->queue != queue->id || !yoke__a64_cas_acq_rel(&block->ticket, &ticket, 0))
+    /* A forked child inherits the structure, but not the reservation. */
+    if (!ticket || block->queue != queue->id || !yoke__alloc_is_mine(queue->domain, block) ||
+        !yoke__a64_cas_acq_rel(&block->ticket, &ticket, 0))
         return yoke__fail(YOKE_EINVAL, "the slot is not one that was reserved in this queue and is still open");
     *out = block;
     return YOKE_OK;
@@ -118,6 +120,8 @@ int yoke_queue_commit(yoke_queue *handle, yoke_slot *slot, size_t used)
     if (rc != YOKE_OK)
         return rc;
     yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
+    if (used < slot->size) /* what was not used is room for others */
+        yoke__queue_wake(&queue, &queue.state->putters_sleep, &queue.state->space);
     memset(slot, 0, sizeof *slot);
     return YOKE_OK;
 }

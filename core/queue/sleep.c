@@ -14,6 +14,12 @@
 #include "../wait/watchers.h"
 #include "queue.h"
 
+/* Where bytes are limited, the one woken may find too little room for its message, and another enough. */
+static uint32_t how_many(const yoke__queue *queue, const yoke__a32 *flag)
+{
+    return flag == &queue->state->putters_sleep && queue->state->max_bytes ? UINT32_MAX : 1;
+}
+
 void yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
 {
     yoke__watchers_ring(queue->domain, yoke__queue_watchers(queue->state, flag == &queue->state->putters_sleep));
@@ -22,7 +28,7 @@ void yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
     yoke__a32_store_relaxed(flag, 0);
     yoke__a32_add_acq_rel(word, 1);
     yoke__fence_seq_cst();
-    yoke__word_wake(queue->domain, word, 1);
+    yoke__word_wake(queue->domain, word, how_many(queue, flag));
 }
 
 void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word)
@@ -98,13 +104,17 @@ static int spin(const yoke__patience *p)
     return YOKE_ETIMEDOUT;
 }
 
-/* Nobody is left to wait for? The last of them may have done something first. */
+/* Nobody is left to wait for? The last of them may have done something first, or died with something that comes back. */
 static int give_up(const yoke__patience *p)
 {
     int orphaned = p->needed ? yoke__queue_orphaned(p->queue, p->needed) : YOKE_OK;
-    int rc = orphaned < 0 ? p->attempt(p->queue, p->user) : YOKE_ETIMEDOUT;
+    int rc;
 
-    return orphaned < 0 && rc == YOKE_ETIMEDOUT ? orphaned : rc;
+    if (orphaned == YOKE_OK)
+        return YOKE_ETIMEDOUT;
+    (void)yoke__domain_recover(p->queue->domain);
+    rc = p->attempt(p->queue, p->user);
+    return rc == YOKE_ETIMEDOUT ? orphaned : rc;
 }
 
 static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
@@ -138,8 +148,8 @@ int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
 {
     int rc;
 
-    if (timeout <= 0)
-        return give_up(p);
+    if (timeout <= 0) /* who only ever asks hears of the dead too */
+        return yoke__domain_patrol(p->queue->domain) > 0 ? p->attempt(p->queue, p->user) : give_up(p);
     yoke__handle_enter(
         p->queue->handle); /* from here on closing the handle waits for us, or we see that it is closed */
     rc = is_closing(p) ? fail_closed() : spin(p);

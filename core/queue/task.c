@@ -33,7 +33,7 @@ int yoke_queue_task_done(yoke_queue *handle)
 
     YOKE_TRY(joinable_of(&queue, handle));
     yoke__queue_lock(&queue, &queue.state->consumers);
-    block = yoke__hold_oldest(&queue);
+    block = yoke__hold_oldest_task(&queue);
     if (block)
         yoke__hold_end(&queue, block);
     yoke__queue_unlock(&queue, &queue.state->consumers);

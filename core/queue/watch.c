@@ -24,11 +24,13 @@ static bool readable(yoke__handle *handle, int *status)
 
 static bool writable(yoke__handle *handle, int *status)
 {
-    const yoke__queue_state *state = state_of(handle);
+    yoke__queue queue = {handle->domain, state_of(handle), handle, handle->id, false};
 
-    *status = yoke__a32_load_acquire(&state->shut) ? YOKE_ESHUTDOWN : YOKE_OK;
-    return *status != YOKE_OK || (state->max_items == 0 && state->max_bytes == 0) ||
-           !yoke_queue_full((const yoke_queue *)handle);
+    *status = yoke__a32_load_acquire(&queue.state->shut) ? YOKE_ESHUTDOWN : YOKE_OK;
+    if (*status != YOKE_OK || (queue.state->max_items == 0 && queue.state->max_bytes == 0) ||
+        !yoke_queue_full((const yoke_queue *)handle))
+        return true;
+    return (*status = yoke__queue_orphaned(&queue, YOKE_MAY_GET)) < 0;
 }
 
 static bool ready(yoke__handle *handle, yoke__what what, int *status)

@@ -30,13 +30,14 @@ YOKE_BEGIN
 /** Options of yoke_queue_create(); zero means default everywhere. */
 typedef struct yoke_queue_options {
     YOKE_SIZED_(yoke_queue_options);
-    yoke_domain   *domain;    /**< where it lives; NULL: the default domain of this process family */
-    const char    *name;      /**< name inside the domain, or NULL; under 64 bytes of letters, digits, '.', '_', '-' */
-    yoke_open_mode mode;      /**< matters with a name only */
-    size_t         max_items; /**< most messages at a time, open reservations included; 0: no limit */
-    size_t         max_bytes; /**< most bytes of messages at a time, open reservations included; 0: no limit */
-    bool joinable;        /**< what is got stays held until yoke_queue_task_done(), and comes back if its holder dies */
-    bool report_orphaned; /**< answer #YOKE_EORPHANED when nobody is left who could put, or get */
+    yoke_domain   *domain; /**< where it lives; NULL: the default domain of this process family */
+    const char    *name;   /**< name inside the domain, or NULL; under 64 bytes of letters, digits, '.', '_', '-' */
+    yoke_open_mode mode;   /**< matters with a name only */
+    size_t max_items;      /**< most messages at a time, open reservations included, but neither what is held nor what
+                                   comes back; 0: no limit */
+    size_t max_bytes;      /**< most bytes of messages at a time, counted the same way; 0: no limit */
+    bool   joinable; /**< what is got stays held until yoke_queue_task_done(), and comes back if its holder dies */
+    bool   report_orphaned; /**< answer #YOKE_EORPHANED when nobody is left who could put, or get */
 } yoke_queue_options;
 
 /** What a handle may be used for. A handle passed on lacks what the giver's lacked. */
@@ -256,7 +257,8 @@ YOKE_API int yoke_queue_return(yoke_queue *queue, yoke_view *view);
 
 /**
  * Says that the oldest message that was got through this handle, and isn't done yet, is done. Handles of one queue are
- * apart in this: who got a message says so.
+ * apart in this: who got a message says so. Peeked ones are done by yoke_queue_release(). Threads that share a handle
+ * can't tell whose message is the oldest: they do better with yoke_queue_message_done(), or a handle for each.
  *
  * @retval YOKE_OK      One message less is unfinished.
  * @retval YOKE_EINVAL  Not an open queue, or this handle has no message that isn't done: called too often.

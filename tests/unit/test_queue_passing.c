@@ -28,6 +28,7 @@ static void test_a_role_given_up_is_refused(void **state)
     assert_int_equal(yoke_queue_get_string(queue, text, sizeof text, YOKE_NOWAIT), YOKE_EACCES);
     assert_int_equal(yoke_queue_peek(queue, &view, YOKE_NOWAIT), YOKE_EACCES);
     assert_int_equal(yoke_queue_drop(queue, 8), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_drop(queue, 0), YOKE_EINVAL);
     yoke_queue_close(queue);
 }
 
@@ -47,6 +48,21 @@ static void test_a_get_that_nobody_can_serve_says_so(void **state)
     expect_text(queue, "last"); /* what is there is had first */
     assert_int_equal(yoke_queue_get_string(queue, text, sizeof text, YOKE_FOREVER), YOKE_EORPHANED);
     assert_non_null(strstr(yoke_last_error()->text, "no process is left"));
+    yoke_queue_close(queue);
+}
+
+static void test_a_task_that_may_come_back_is_waited_for(void **state)
+{
+    yoke_queue *queue = new_queue(.report_orphaned = true, .joinable = true);
+    char        text[8];
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "task", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_drop(queue, YOKE_MAY_PUT), YOKE_OK);
+    expect_text(queue, "task");
+    assert_int_equal(yoke_queue_get_string(queue, text, sizeof text, 1), YOKE_ETIMEDOUT);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    assert_int_equal(yoke_queue_get_string(queue, text, sizeof text, YOKE_FOREVER), YOKE_EORPHANED);
     yoke_queue_close(queue);
 }
 
@@ -187,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_role_given_up_is_refused),
         cmocka_unit_test(test_a_get_that_nobody_can_serve_says_so),
+        cmocka_unit_test(test_a_task_that_may_come_back_is_waited_for),
         cmocka_unit_test(test_a_put_that_nobody_can_make_room_for_says_so),
         cmocka_unit_test(test_orphans_are_reported_only_if_asked_for),
         cmocka_unit_test(test_a_queue_in_a_queue_works_when_it_comes_out),

@@ -9,6 +9,7 @@
 
 #include <yoke/yoke.h>
 
+#include "support/child.h"
 #include "support/leak.h"
 #include "support/queues.h"
 
@@ -147,6 +148,28 @@ static void test_a_commit_after_the_shutdown_fails_and_leaves_the_slot(void **st
     yoke_queue_close(queue);
 }
 
+static yoke_slot inherited;
+
+static int use_the_parents_slot(void *user)
+{
+    CHILD_CHECK(yoke_queue_commit(user, &inherited, 1) == YOKE_EINVAL);
+    yoke_queue_abort(user, &inherited);
+    return 0;
+}
+
+static void test_a_forked_child_has_no_part_in_its_parents_slots(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 0);
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &inherited, 8, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(child_join(child_start(use_the_parents_slot, queue)), 0);
+    memcpy(inherited.data, "parent's", 8);
+    assert_int_equal(yoke_queue_commit(queue, &inherited, 8), YOKE_OK);
+    expect_text(queue, "parent's");
+    yoke_queue_close(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_reservations_count_towards_the_limits),
         cmocka_unit_test(test_a_slot_is_committed_once_and_where_it_was_reserved),
         cmocka_unit_test(test_a_commit_after_the_shutdown_fails_and_leaves_the_slot),
+        cmocka_unit_test(test_a_forked_child_has_no_part_in_its_parents_slots),
     };
     return cmocka_run_group_tests_name("queue, reserve", tests, queues_setup, leak_teardown);
 }

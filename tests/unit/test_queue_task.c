@@ -5,10 +5,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <yoke/yoke.h>
 
+#include "support/child.h"
 #include "support/leak.h"
 #include "support/queues.h"
 
@@ -149,6 +152,75 @@ static void test_memory_of_tasks_comes_back(void **state)
     yoke_queue_close(queue);
 }
 
+static void test_task_done_leaves_peeked_messages_alone(void **state)
+{
+    yoke_queue *queue = new_queue(.joinable = true);
+    yoke_view   view;
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "seen", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_peek(queue, &view, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_EINVAL);
+    assert_memory_equal(view.data, "seen", 4);
+    assert_int_equal(yoke_queue_release(queue, &view), YOKE_OK);
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    yoke_queue_close(queue);
+}
+
+static int take_and_wait(void *user)
+{
+    yoke_queue *queue = user;
+    char        text[8];
+
+    CHILD_CHECK(yoke_queue_get_string(queue, text, sizeof text, YOKE_NOWAIT) == YOKE_OK);
+    for (;;)
+        pause();
+}
+
+static void wait_until_taken(yoke_queue *queue)
+{
+    while (yoke_queue_size(queue) > 0)
+        sched_yield();
+}
+
+static void test_who_only_polls_hears_of_the_dead_too(void **state)
+{
+    yoke_queue *queue = new_queue(.joinable = true);
+    long long   start = milliseconds();
+    yoke_info   info = {.struct_size = sizeof info};
+    char        text[8];
+    pid_t       child;
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "task", YOKE_NOWAIT), YOKE_OK);
+    child = child_start(take_and_wait, queue);
+    wait_until_taken(queue);
+    child_kill(child);
+    while (yoke_queue_get_info(queue, text, sizeof text, &info, YOKE_NOWAIT) == YOKE_ETIMEDOUT)
+        assert_true(milliseconds() - start < 10000);
+    assert_true(info.redelivered);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    yoke_queue_close(queue);
+}
+
+static void test_a_drained_queue_is_not_over_while_the_dead_held_a_task(void **state)
+{
+    yoke_queue *queue = new_queue(.joinable = true);
+    char        text[8];
+    pid_t       child;
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "task", YOKE_NOWAIT), YOKE_OK);
+    child = child_start(take_and_wait, queue);
+    wait_until_taken(queue);
+    assert_int_equal(yoke_queue_shutdown(queue, YOKE_DRAIN), 0);
+    child_kill(child);
+    assert_int_equal(yoke_queue_get_string(queue, text, sizeof text, YOKE_FOREVER), YOKE_OK);
+    assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    yoke_queue_close(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +231,9 @@ int main(void)
         cmocka_unit_test(test_views_and_variants_count_too),
         cmocka_unit_test(test_discarded_messages_count_as_done),
         cmocka_unit_test(test_memory_of_tasks_comes_back),
+        cmocka_unit_test(test_task_done_leaves_peeked_messages_alone),
+        cmocka_unit_test(test_who_only_polls_hears_of_the_dead_too),
+        cmocka_unit_test(test_a_drained_queue_is_not_over_while_the_dead_held_a_task),
     };
     return cmocka_run_group_tests_name("queue, joinable", tests, queues_setup, leak_teardown);
 }
