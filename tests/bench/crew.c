@@ -11,6 +11,7 @@
 
 #define HANGS_US 10e6
 
+/* Between two looks of who measures, and for the length of a measurement: nothing is in step by it. */
 void crew_sleep_us(long us)
 {
     struct timespec span = {us / 1000000, us % 1000000 * 1000};

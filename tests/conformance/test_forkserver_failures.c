@@ -131,7 +131,7 @@ static void lack_of_descriptors_in_the_server_is_told(void **state)
 {
     (void)state;
     if (getenv("YOKE_VALGRIND"))
-        skip();
+        skip(); /* as above */
     assert_int_equal(child_join(child_start(lack_in_server, NULL)), 0);
 }
 
@@ -217,7 +217,7 @@ static void a_client_of_another_user_gets_another_server(void **state)
 {
     (void)state;
     if (geteuid() != 0 || access("/proc/self/exe", X_OK) != 0)
-        skip();
+        skip(); /* only root may become another user */
     assert_int_equal(child_join(child_start(become_another, NULL)), 0);
 }
 

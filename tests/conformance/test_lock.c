@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ static void close_account(account *a)
 static void until_stage(const account *a, int stage)
 {
     while (a->stage < stage)
-        (void)usleep(500);
+        (void)sched_yield();
 }
 
 /* ---- exclusion --------------------------------------------------------------------------------------------------- */
@@ -171,7 +172,7 @@ static int pester(void *user)
     (void)user;
     for (int i = 0; i < 20; i++) {
         (void)kill(getppid(), SIGUSR1);
-        (void)usleep(5000);
+        (void)usleep(5000); /* the signals' pace: nobody relies on it */
     }
     return 0;
 }

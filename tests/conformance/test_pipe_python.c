@@ -64,7 +64,7 @@ static pid_t start_python(program *p, const char *script)
 {
     if (!python_is_there()) {
         print_message("skipped: there is no python3 with multiprocessing\n");
-        skip();
+        skip(); /* nothing to talk to */
     }
     p->script = script;
     pipe_make(&p->here, &p->there, false);

@@ -11,6 +11,7 @@
 
 #include <yoke/yoke.h>
 
+#include "core/queue/queue.h"
 #include "support/child.h"
 #include "support/leak.h"
 #include "support/queues.h"
@@ -167,6 +168,28 @@ static void test_task_done_leaves_peeked_messages_alone(void **state)
     yoke_queue_close(queue);
 }
 
+/* One thread has taken a message and is still copying it when another says task done: that isn't meant. */
+static void test_task_done_leaves_messages_alone_that_are_being_copied(void **state)
+{
+    yoke_queue *handle = new_queue(.joinable = true);
+    char        text[8];
+    yoke__queue queue;
+    yoke__get   get = {.content = YOKE__CONTENT_BYTES, .hold = true, .target = text, .capacity = sizeof text};
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(handle, "task", YOKE_NOWAIT), YOKE_OK);
+    assert_true(yoke__queue_of(&queue, handle));
+    yoke__queue_lock(&queue, &queue.state->consumers);
+    assert_int_equal(yoke__queue_take(&queue, &get), YOKE_OK);
+    yoke__queue_unlock(&queue, &queue.state->consumers);
+    assert_int_equal(yoke_queue_task_done(handle), YOKE_EINVAL);
+    yoke__queue_finish(&queue, &get);
+    assert_memory_equal(text, "task", 4);
+    assert_int_equal(yoke_queue_task_done(handle), YOKE_OK);
+    assert_int_equal(yoke_queue_join(handle, YOKE_NOWAIT), YOKE_OK);
+    yoke_queue_close(handle);
+}
+
 static int take_and_wait(void *user)
 {
     yoke_queue *queue = user;
@@ -232,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_discarded_messages_count_as_done),
         cmocka_unit_test(test_memory_of_tasks_comes_back),
         cmocka_unit_test(test_task_done_leaves_peeked_messages_alone),
+        cmocka_unit_test(test_task_done_leaves_messages_alone_that_are_being_copied),
         cmocka_unit_test(test_who_only_polls_hears_of_the_dead_too),
         cmocka_unit_test(test_a_drained_queue_is_not_over_while_the_dead_held_a_task),
     };
