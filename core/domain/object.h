@@ -20,6 +20,13 @@ typedef enum yoke__kind {
     YOKE__KIND_VALUE,
     YOKE__KIND_ARRAY,
     YOKE__KIND_SHM,
+    YOKE__KIND_RLOCK,
+    YOKE__KIND_RWLOCK,
+    YOKE__KIND_SEMAPHORE,
+    YOKE__KIND_CONDITION,
+    YOKE__KIND_EVENT,
+    YOKE__KIND_BARRIER,
+    YOKE__KIND_SHAREABLE,
     YOKE__KIND_COUNT
 } yoke__kind;
 

@@ -10,7 +10,14 @@
  * processes write to each other. `X(queue)` stands for the type `yoke_queue`, the kind `YOKE_H_queue`, and the accessors
  * `yoke_args_queue()`, `yoke_variant_queue()` and `yoke_variant_take_queue()`.
  */
-#define YOKE_HANDLES_(X) X(queue) X(conn) X(lock) X(value) X(array) X(shm) X(domain)
+#define YOKE_HANDLES_(X)                                                                                               \
+    X(queue)                                                                                                           \
+    X(conn)                                                                                                            \
+    X(lock)                                                                                                            \
+    X(value)                                                                                                           \
+    X(array)                                                                                                           \
+    X(shm)                                                                                                             \
+    X(domain)
 
 #define YOKE_FORWARD_(name) typedef struct yoke_##name yoke_##name;
 YOKE_HANDLES_(YOKE_FORWARD_)
