@@ -18,6 +18,8 @@
  * fault: -DNP=1 -DNC=2 -DM=1 -DNO_TAKEOVER -DHOLDS=0
  * fault: -DNP=1 -DNC=2 -DM=1 -DNO_SLICE -DHOLDS=0
  * fault: -DNP=1 -DNC=1 -DM=2 -DNO_RECHECK
+ * run: -DNP=1 -DNC=2 -DM=2 -DN=2 -DCRASHES=0 -DHOLDS=0
+ * fault: -DNP=1 -DNC=2 -DM=2 -DN=2 -DCRASHES=0 -DHOLDS=0 -DNO_PASS_ON
  */
 #ifndef NP
 #define NP 2 /* producers */
