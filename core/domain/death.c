@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- the ring of recent deaths --------------------------------------------------------------------------------------- */
 
@@ -69,6 +70,7 @@ static void remember(yoke_domain *domain, yoke__token token, const yoke__partici
     yoke__a32_store_relaxed(&death->how, 0);
     yoke__a32_store_relaxed(&death->code, 0);
     yoke__a64_store_relaxed(&death->pid, (uint64_t)pid);
+    yoke__a64_store_relaxed(&death->when, (uint64_t)time(NULL));
     copy_words(death->name, participant->name);
     yoke__a64_store_release(&death->sequence, n + 1);
     yoke__a64_store_release(&header->deaths_written, n + 1);
