@@ -56,8 +56,8 @@ static int check_owner(int fd, const char *name)
         return yoke_backend_fail(YOKE_EACCES, 0, "what has the name '%s' is not memory", rest);
     if (status.st_uid == user)
         return YOKE_OK;
-    return yoke_backend_fail(YOKE_EACCES, 0, "'%s' of user %lu has been taken by user %lu: it is not to be trusted", rest,
-                             (unsigned long)user, (unsigned long)status.st_uid);
+    return yoke_backend_fail(YOKE_EACCES, 0, "'%s' of user %lu has been taken by user %lu: it is not to be trusted",
+                             rest, (unsigned long)user, (unsigned long)status.st_uid);
 }
 
 int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode)

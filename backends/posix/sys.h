@@ -96,8 +96,7 @@
     X(int, getrlimit, (int resource, struct rlimit *out), (resource, out), -1)                                         \
     X(int, setrlimit, (int resource, const struct rlimit *limit), (resource, limit), -1)                               \
     /* system */                                                                                                       \
-    X(int, getpwnam_r,                                                                                                 \
-      (const char *name, struct passwd *out, char *text, size_t size, struct passwd **found),                          \
+    X(int, getpwnam_r, (const char *name, struct passwd *out, char *text, size_t size, struct passwd **found),         \
       (name, out, text, size, found), error)                                                                           \
     X(long, sysconf, (int name), (name), -1)                                                                           \
     X(void *, dlopen, (const char *path, int flags), (path, flags), NULL)

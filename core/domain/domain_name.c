@@ -21,8 +21,8 @@ static int check_part(const char *what, const char *part, const char *whole)
         return yoke__fail(YOKE_EINVAL, "the name of the %s in '%.80s' is empty", what, whole);
     for (const char *c = part; *c; c++)
         if (!allowed(*c))
-            return yoke__fail(YOKE_EINVAL,
-                              "a %s's name has only letters, digits, '.', '_' and '-': '%.80s' has others", what, whole);
+            return yoke__fail(YOKE_EINVAL, "a %s's name has only letters, digits, '.', '_' and '-': '%.80s' has others",
+                              what, whole);
     return YOKE_OK;
 }
 
@@ -57,8 +57,8 @@ int yoke__domain_name(char out[YOKE__NAME_SIZE], const char *text)
                             : snprintf(out, YOKE__NAME_SIZE, "%llu:%s", (unsigned long long)user, rest);
     return (size_t)size < YOKE__NAME_SIZE
                ? YOKE_OK
-               : yoke__fail(YOKE_EINVAL, "the name '%s', with its user's number %llu, is longer than %u characters", text,
-                            (unsigned long long)user, YOKE__NAME_SIZE - 1);
+               : yoke__fail(YOKE_EINVAL, "the name '%s', with its user's number %llu, is longer than %u characters",
+                            text, (unsigned long long)user, YOKE__NAME_SIZE - 1);
 }
 
 /* A member of a domain writes to it: there is no such thing as a reader. And its user is always one. */
@@ -70,8 +70,9 @@ int yoke__domain_permissions(unsigned *out, unsigned asked)
     for (unsigned shift = 0; shift < 9; shift += 3) {
         unsigned part = asked >> shift & 7u;
         if (part != 0 && part != 6)
-            return yoke__fail(YOKE_EINVAL, "permissions %#o admit some to read only or to write only: who is in a "
-                                           "domain does both",
+            return yoke__fail(YOKE_EINVAL,
+                              "permissions %#o admit some to read only or to write only: who is in a "
+                              "domain does both",
                               asked);
     }
     if (asked && (asked & 0600u) != 0600u)

@@ -23,18 +23,19 @@ void yoke__glance_end(yoke__glance *glance)
     glance->copy = NULL;
 }
 
-static void count_participants(yoke__glance *glance)
+void yoke__slots_count(yoke__domain_layout *layout, uint32_t *alive, uint32_t *dead)
 {
-    yoke_domain domain = {.layout = glance->copy};
+    yoke_domain domain = {.layout = layout};
+    *alive = *dead = 0;
     for (uint32_t i = 0, bound = yoke__slot_bound(&domain); i < bound; i++) {
-        yoke__participant *participant = &glance->copy->participants[i];
-        uint64_t           word = yoke__a64_load_relaxed(&participant->word);
+        yoke__participant *participant = &layout->participants[i];
+        uint64_t           word = yoke__a64_load_acquire(&participant->word);
         if (yoke__slot_state_of(word) == YOKE__SLOT_FREE)
             continue;
         if (yoke__slot_alive(participant, word))
-            glance->alive++;
+            ++*alive;
         else
-            glance->dead++;
+            ++*dead;
     }
 }
 
@@ -60,6 +61,6 @@ int yoke__glance_at(yoke__glance *glance, const char *name)
                        yoke__a64_load_relaxed(&glance->copy->header.magic) != 0;
     glance->code = glance->finished ? check(glance, got, name) : YOKE_EPROTO;
     if (glance->code == YOKE_OK)
-        count_participants(glance);
+        yoke__slots_count(glance->copy, &glance->alive, &glance->dead);
     return YOKE_OK;
 }

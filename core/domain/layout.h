@@ -95,7 +95,7 @@ typedef struct yoke__death {
     yoke__a32 token;
     yoke__a32 how; /* 0 unknown, 1 exited, 2 signalled */
     yoke__a32 code;
-    yoke__a32 reserved;
+    yoke__a32 left; /* 1: it left in good order, and only what it still held was handed back */
     yoke__a64 pid;
     uint8_t   name[YOKE__NAME_SIZE];
     yoke__a64 when; /* it was found, in seconds since 1970 */

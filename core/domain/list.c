@@ -67,7 +67,7 @@ bool yoke__name_is_domain(const char *name)
 
 /* ---- telling ----------------------------------------------------------------------------------------------------- */
 
-static void tell_header(yoke_domain_info *out, const yoke__header *header)
+void yoke__domain_tell(yoke_domain_info *out, const yoke__header *header)
 {
     out->created = (int64_t)header->created;
     out->used = yoke__a64_load_relaxed(&header->used);
@@ -88,7 +88,7 @@ static yoke_domain_info tell(const yoke__glance *glance, const char *name)
                              .dead = glance->dead};
     snprintf(info.name, sizeof info.name, "%s", name);
     if (glance->code == YOKE_OK)
-        tell_header(&info, &glance->copy->header);
+        yoke__domain_tell(&info, &glance->copy->header);
     return info;
 }
 

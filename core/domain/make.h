@@ -8,9 +8,9 @@
 
 /* Sizes of a domain in the making, settled from options, environment and defaults. */
 typedef struct yoke__domain_sizes {
-    uint64_t reserve; /* multiple of YOKE__PAGE */
-    uint64_t budget;  /* 0: what the system has */
-    bool     chosen;  /* the reserve is what the program or the environment said; else less will do */
+    uint64_t reserve;     /* multiple of YOKE__PAGE */
+    uint64_t budget;      /* 0: what the system has */
+    bool     chosen;      /* the reserve is what the program or the environment said; else less will do */
     unsigned permissions; /* of a named one: who is admitted */
 } yoke__domain_sizes;
 
