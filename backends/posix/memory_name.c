@@ -60,7 +60,8 @@ static int check_owner(int fd, const char *name)
                              rest, (unsigned long)user, (unsigned long)status.st_uid);
 }
 
-int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode)
+/* -1 with errno; notes nothing. */
+static int open_object(const char *name, int flags, mode_t mode)
 {
     char full[YOKE__MEMORY_NAME_SIZE];
     int  fd;
@@ -70,6 +71,12 @@ int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode)
     do {
         fd = yoke__posix_own(yoke__sys.shm_open(full, flags | O_CLOEXEC, mode));
     } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode)
+{
+    int fd = open_object(name, flags, mode);
     if (fd < 0)
         return refused(errno, name);
     int rc = check_owner(fd, name);
@@ -94,14 +101,13 @@ static int has_name(int fd, const char *name)
 {
     struct stat mine;
     struct stat current;
-    int         other = -1;
     if (yoke__sys.fstat(fd, &mine) < 0)
         return yoke__posix_fail("fstat");
-    int rc = yoke__memory_name_open(&other, name, O_RDWR, 0);
-    if (rc < 0)
-        return rc == YOKE_ENOENT ? 0 : rc;
-    rc = yoke__sys.fstat(other, &current) < 0 ? yoke__posix_fail("fstat")
-                                              : mine.st_ino == current.st_ino && mine.st_dev == current.st_dev;
+    int other = open_object(name, O_RDWR, 0);
+    if (other < 0)
+        return errno == ENOENT ? 0 : refused(errno, name);
+    int rc = yoke__sys.fstat(other, &current) < 0 ? yoke__posix_fail("fstat")
+                                                  : mine.st_ino == current.st_ino && mine.st_dev == current.st_dev;
     yoke__sys.close(other);
     return rc;
 }

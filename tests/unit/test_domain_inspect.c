@@ -311,23 +311,20 @@ static int make_and_drop(void *user)
 
 static void test_a_look_while_others_work_shows_what_makes_sense(void **state)
 {
-    pid_t    children[2];
-    unsigned looks = 0;
-    int      status;
+    pid_t children[2];
+    int   status;
     (void)state;
     for (int i = 0; i < 2; i++)
         children[i] = child_start(make_and_drop, NULL);
-    while (waitpid(children[0], &status, WNOHANG) == 0) {
+    do {
         char text[4096];
         look(domain, &now);
         for (unsigned i = 0; i < now.n[2]; i++)
             assert_true(strncmp(now.objects[i].name, "busy-", 5) == 0 && strcmp(now.objects[i].kind, "queue") == 0);
         assert_int_equal(yoke_domain_describe(domain, text, sizeof text, NULL), YOKE_OK);
-        looks++;
-    }
+    } while (waitpid(children[0], &status, WNOHANG) == 0);
     assert_int_equal(status, 0);
     assert_int_equal(child_join(children[1]), 0);
-    assert_true(looks > 0);
 }
 
 /* The socket that rings doorbells is made once and stays. */
