@@ -3,6 +3,7 @@
  * inspected: an error with a sentence or less to be seen, and nothing that lives is touched, nothing left open.
  */
 #include "core/domain/participant.h"
+#include "core/domain/watch.h"
 #include "support/child.h"
 #include "support/domains.h"
 #include "support/leak.h"
@@ -30,10 +31,12 @@ static void sweep(const char *what, bool (*scenario)(void), int error)
 {
     int failures = 0, runs = 0;
     assert_true(scenario()); /* what is made once per process is made now */
+    yoke__watch_clear();     /* of processes in other tests' domains, too */
     int descriptors = fault_descriptors();
     for (fault_sweep at = fault_sweep_start(error); fault_sweep_next(&at); runs++) {
         failures += !scenario();
         fault_off();
+        yoke__watch_clear();
         assert_int_equal(fault_descriptors(), descriptors);
     }
     printf("%s: %d calls failed in turn, %d of them were the caller's to hear of\n", what, runs - 1, failures);
