@@ -339,6 +339,8 @@ static void test_dying_while_joining_or_leaving_a_domain_in_use(void **state)
 static void test_dying_while_reclaiming_the_dead(void **state)
 {
     (void)state;
+    run((crash_case){.name = "domain, create, left to a reclaim", .operation = open_theirs, .verify = verify_left},
+        "domain, create, then reclaim", reclaim);
     run(
         (crash_case){
             .name = "domain, reclaim", .set_up = set_up_dead, .operation = reclaim, .verify = verify_reclaimed},
