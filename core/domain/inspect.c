@@ -7,6 +7,7 @@
 
 #include "../backend.h"
 #include "../error.h"
+#include "../message/text.h"
 #include "../options.h"
 #include "../wait/word.h"
 #include "allocator.h"
@@ -33,11 +34,16 @@ typedef struct inspection {
 
 void yoke__text_add(char *text, size_t size, const char *format, ...)
 {
-    size_t  length = strlen(text);
-    va_list values;
+    size_t     length = strlen(text);
+    yoke__text whole;
+    va_list    values;
     va_start(values, format);
-    (void)vsnprintf(text + length, size - length, format, values);
+    int rc = yoke__text_format(&whole, format, values);
     va_end(values);
+    if (rc != YOKE_OK)
+        return;
+    (void)snprintf(text + length, size - length, "%s", whole.data);
+    yoke__text_free(&whole);
 }
 
 void yoke__text_add_holder(char *text, size_t size, yoke_domain *domain, uint32_t word)
