@@ -11,7 +11,7 @@
 bool yoke__memory_unsupported(int number);
 
 /* shm_open() of a name, never a standard descriptor. The object belongs to the user whose name it is, or YOKE_EACCES. */
-int yoke__memory_name_open(int *fd, const char *name, int flags, mode_t mode);
+int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode);
 /* "/yoke-1000-name", for a name as in yoke/backend.h. */
 #define YOKE__MEMORY_NAME_SIZE 128u
 void yoke__memory_full_name(char out[YOKE__MEMORY_NAME_SIZE], const char *name);

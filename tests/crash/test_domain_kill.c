@@ -395,6 +395,37 @@ static void test_dying_while_making_an_object_and_while_looking_at_that(void **s
         "domain, make a lock, then look", open_and_describe);
 }
 
+/* The survivor is in it all the time, so that its look is the first to meet a dead holder. */
+static void open_mine(void *context)
+{
+    fixture *f = context;
+    assert_int_equal(yoke_domain_open(&f->mine, f->name, &options), YOKE_OK);
+}
+
+static const char *verify_looking(void *context)
+{
+    fixture *f = context;
+    char     text[2048];
+    int      rc = yoke_domain_describe(f->mine, text, sizeof text, NULL);
+    if (rc < 0 && rc != YOKE_EMSGSIZE) {
+        return "it can't be described";
+    }
+    const char *wrong = use(f->mine);
+    yoke_domain_close(f->mine);
+    return wrong ? wrong : exists(f->name) ? "it is still there after the last close" : NULL;
+}
+
+static void test_a_survivor_looks_before_anybody_recovers(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, make a lock, a survivor looks",
+                     .set_up = open_mine,
+                     .enter = open_theirs,
+                     .operation = make_and_close_lock,
+                     .verify = verify_looking},
+        NULL, NULL);
+}
+
 static void test_a_planted_fault_is_found(void **state)
 {
     (void)state;
@@ -418,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_dying_while_listing),
         cmocka_unit_test(test_dying_while_looking_into_a_domain),
         cmocka_unit_test(test_dying_while_making_an_object_and_while_looking_at_that),
+        cmocka_unit_test(test_a_survivor_looks_before_anybody_recovers),
         cmocka_unit_test(test_a_planted_fault_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
