@@ -31,7 +31,7 @@
 
 #ifdef YOKE_CRASH_POINTS
 #define RUN    crash_run_points
-#define SECOND 7u
+#define SECOND 23u
 #else
 #define RUN    crash_run
 #define SECOND 499u
