@@ -1,6 +1,7 @@
 /* Typed memory with a lock, for values and arrays. */
 #include "cell.h"
 
+#include "../domain/inspect.h"
 #include "../error.h"
 #include "../local.h"
 #include "../options.h"
@@ -193,4 +194,18 @@ void yoke__cell_close(void *handle, yoke__kind kind)
     yoke__mutex_unlock(&borrowing);
     yoke__lock_return(lock);
     yoke__handle_close(checked, NULL);
+}
+
+/* ---- for people -------------------------------------------------------------------------------------------------- */
+
+void yoke__cell_describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    const yoke__cell *cell = object;
+    char              type[64];
+    (void)id;
+    yoke__text_add(text, size, "%llu × %s", (unsigned long long)cell->count, describe(cell->type, cell->size, type));
+    if (!cell->locked)
+        return;
+    yoke__text_add(text, size, ", lock ");
+    yoke__lock_describe(domain, &cell->lock, text, size);
 }

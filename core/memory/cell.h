@@ -32,6 +32,9 @@ void      *yoke__cell_data(const void *handle, yoke__kind kind, yoke_type type, 
 yoke_lock *yoke__cell_lock(const void *handle, yoke__kind kind);
 void       yoke__cell_close(void *handle, yoke__kind kind);
 
+/* describe() of both kinds. */
+void yoke__cell_describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size);
+
 extern const yoke__object_type yoke__value_type, yoke__array_type;
 
 #endif

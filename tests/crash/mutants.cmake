@@ -12,7 +12,8 @@ function(yoke_crash_mutant_test test)
 endfunction()
 
 # yoke_crash_mutant(name test source from to): in core/<source>, the text `from`, which must be there, becomes `to`.
-# Names are <room>.<fault>. Mutants of the queue are killed before each shared store (points.h), others at instructions.
+# Names are <room>.<fault>. Mutants of the queue, and with tests named ..._points, are killed before each shared store (points.h), others at
+# instructions.
 function(yoke_crash_mutant name test source from to)
   set(original "${PROJECT_SOURCE_DIR}/core/${source}")
   set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}.c")
@@ -31,7 +32,7 @@ function(yoke_crash_mutant name test source from to)
   yoke_test_executable(${target} "${mutant}")
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:crash_mutant_${test}>)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/include")
-  if(test MATCHES "^queue_")
+  if(test MATCHES "^queue_|_points$")
     set_source_files_properties("${mutant}" PROPERTIES
       COMPILE_OPTIONS "-include;${CMAKE_CURRENT_SOURCE_DIR}/crash/points.h")
     target_sources(${target} PRIVATE crash/points.c $<FILTER:$<TARGET_OBJECTS:yoke_points>,EXCLUDE,/${source}>)
@@ -41,6 +42,13 @@ function(yoke_crash_mutant name test source from to)
 endfunction()
 
 yoke_crash_mutant_test(allocator_kill)
+yoke_crash_mutant_test(domain_kill)
+add_library(crash_mutant_domain_points OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/crash/test_domain_kill.c)
+yoke_compile_options(crash_mutant_domain_points)
+target_compile_definitions(crash_mutant_domain_points PRIVATE CRASH_MUTANT=1 YOKE_CRASH_POINTS
+  $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+target_include_directories(crash_mutant_domain_points PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
+  "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
 foreach(test IN ITEMS queue_kill queue_hold_kill queue_limit_kill queue_carry_kill)
   yoke_crash_mutant_test(${test} YOKE_CRASH_POINTS)
 endforeach()
@@ -62,6 +70,20 @@ yoke_crash_mutant(rebuild_of_old_lists allocator_kill domain/heap.c "    yoke__f
 yoke_crash_mutant(held_forgotten allocator_kill domain/allocator.c
   "(kind == YOKE__BLOCK_TOKEN || kind == YOKE__BLOCK_HELD)" "(kind == YOKE__BLOCK_TOKEN)")
 yoke_crash_mutant(linked_freed allocator_kill domain/allocator.c "    if (linked) {" "    if (linked && offset == 0) {")
+
+# -- named domains: what is done to a name too early, too late or not at all.
+yoke_crash_mutant(living_reclaimed domain_points domain/reclaim.c "glance.alive == 0" "glance.alive < 1000")
+yoke_crash_mutant(unfinished_not_reclaimed domain_points domain/reclaim.c
+  "if (rc == YOKE_OK && glance.finished && glance.code != YOKE_OK)" "if (rc == YOKE_OK && glance.code != YOKE_OK)")
+yoke_crash_mutant(name_gone_with_first domain_points domain/domain_named.c
+  "if (locked && !is_alive(domain))" "if (locked)")
+yoke_crash_mutant(name_kept_by_last domain_points domain/domain_named.c
+  "(void)ops->unlink(domain->name);" "(void)domain;")
+yoke_crash_mutant(dead_not_cleared domain_kill domain/domain_named.c
+  "if (is_alive(domain)) {" "if (is_alive(domain) || rc == YOKE_OK) {")
+yoke_crash_mutant(look_hides_a_death domain_points domain/death.c
+  "    if (rc == YOKE_OWNER_DIED)\n        yoke__a32_store_release(&header->registry_dirty, 1);\n    return rc >= 0;"
+  "    return rc >= 0;")
 
 # Without slices, who sleeps never hears of a change whose maker died before it rang.
 foreach(case IN ITEMS 1 2)
