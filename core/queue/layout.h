@@ -49,7 +49,7 @@ _Static_assert(sizeof(yoke__record) == 16, "shared layout");
 
 typedef struct yoke__ring {
     uint32_t  tag;
-    uint32_t  reserved_tag;
+    yoke__a32 mark; /* as a message block's */
     uint64_t  capacity; /* bytes of records, a power of two; set before the ring is linked */
     yoke__a64 next;     /* offset of the ring that follows, 0 before; stored once, under the producers' lock */
     uint64_t  reserved[5];
@@ -79,9 +79,9 @@ typedef struct yoke__message_block {
     uint64_t  queue;   /* id of the queue */
     /* While held, the holder's own business (hold.c): which of its handles has it, and neighbours in that one's list, as
      * offset / 64. */
-    uint32_t handle;
-    uint32_t older, newer;
-    uint32_t reserved;
+    uint32_t  handle;
+    uint32_t  older, newer;
+    yoke__a32 mark; /* the recovery that found it linked, as in yoke__queue_state.mark; both locks held */
 } yoke__message_block;
 _Static_assert(sizeof(yoke__message_block) == 64, "shared layout");
 
@@ -161,7 +161,10 @@ typedef struct yoke__queue_state {
     yoke__a64 get_waits;
     yoke__a64 redelivered;
     yoke__a64 high_items; /* under the producers' lock */
-    uint64_t  reserved_figures[4];
+    /* recoveries (redeliver.c); under the registry lock */
+    yoke__a32 mark;   /* number of the last that marked what is linked, or began to; never 0 then */
+    yoke__a32 marked; /* 1: it came to the end, and the dead it was for are not recovered yet */
+    uint64_t  reserved_figures[3];
     /* words slept on: bumped by who wakes */
     yoke__a32 items;
     uint32_t  reserved_items_word[15];

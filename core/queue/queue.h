@@ -130,8 +130,6 @@ static inline yoke__ring *yoke__chain_first(yoke__queue *queue)
 }
 /* A ring for a queue, owned by this process's token. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t sequence);
-/* Both locks held: whether the chain links that ring. */
-bool yoke__chain_links(yoke__queue *queue, uint64_t offset);
 
 /* -- count.c */
 
