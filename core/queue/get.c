@@ -77,6 +77,7 @@ static int take_block(yoke__queue *queue, yoke__get *get, yoke__ring *ring, cons
     yoke__alloc_hold(queue->domain, block);
     yoke__queue_count_get(queue, yoke__position_sequence(head), block->size);
     yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     held(queue, get, block);
     return YOKE_OK;
 }
@@ -94,6 +95,7 @@ static int move_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const 
     steps.ring = yoke__domain_offset(queue->domain, ring);
     steps.block = yoke__domain_offset(queue->domain, block);
     yoke__journal_do(queue, &steps);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     held(queue, get, block);
     return YOKE_OK;
 }
@@ -109,23 +111,23 @@ static inline int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ri
         memcpy(get->target, record + 1, record->size);
     yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
     yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     return YOKE_OK;
 }
 
 /* The first of those that somebody had before. */
-static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t offset)
+static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t list)
 {
-    yoke__message_block *block = yoke__queue_block_at(queue, offset);
-    uint64_t             next;
+    yoke__message_block *block = yoke__queue_block_at(queue, yoke__list_first(list));
 
     if (!block)
         return yoke__queue_fail_damaged();
     get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
     YOKE_TRY(accept(get, (yoke__content)block->content, block->size));
-    next = yoke__a64_load_relaxed(&block->next);
+    list = yoke__queue_list_pop(queue, block);
     give_ticket(queue, get, block);
     yoke__alloc_hold(queue->domain, block);
-    yoke__a64_store_release(&queue->state->redeliver, next);
+    yoke__a64_store_release(&queue->state->redeliver, list);
     held(queue, get, block);
     return YOKE_OK;
 }
@@ -186,7 +188,7 @@ static int attempt_get(yoke__queue *queue, void *user)
     yoke__get *get = (yoke__get *)user;
     int        rc;
 
-    yoke__queue_lock(queue, &queue->state->consumers);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->consumers));
     rc = take(queue, get);
     yoke__queue_unlock(queue, &queue->state->consumers);
     if (rc != YOKE_OK)
@@ -229,16 +231,20 @@ int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *qu
 
 int yoke__queue_end_get(yoke__queue *queue, int rc)
 {
-    if (rc == YOKE_ESHUTDOWN)
+    if (rc == YOKE_ESHUTDOWN) {
         yoke__queue_collect_carried(queue);
+        yoke__queue_wake_joiners(queue);
+    }
     yoke__native_settle(queue->handle);
-    return rc;
+    return yoke__queue_result(rc);
 }
 
 int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
-    int rc = attempt_get(queue, get);
+    int rc;
 
+    yoke__queue_time(queue, timeout);
+    rc = attempt_get(queue, get);
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
     if (rc == YOKE_ESHUTDOWN && yoke__domain_recover(queue->domain) > 0)

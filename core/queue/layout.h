@@ -129,7 +129,7 @@ typedef struct yoke__queue_state {
     yoke__a64
         tail_ring;   /* where producers were; under their lock; follow next from here. That ring stays in the chain. */
     yoke__a64 spare; /* a drained ring kept for reuse, or 0; set under the consumers' lock, taken by a CAS to 0 */
-    uint64_t  reserved_mostly;
+    yoke__a64 redeliver; /* what comes once more, see yoke__list_make(); under the consumers' lock */
     /* sleepers: flags on a line of their own, set by those about to sleep, cleared by who wakes one */
     yoke__a32 getters_sleep;
     yoke__a32 putters_sleep;
@@ -137,24 +137,28 @@ typedef struct yoke__queue_state {
     uint32_t  reserved_joiners;
     yoke__a64 get_watchers; /* who wants to know that a get may succeed (wait/watchers.h) */
     yoke__a64 put_watchers;
-    uint32_t  reserved_sleep[8];
+    yoke__a64 redeliver_bytes[2]; /* of redeliver when it counts n, in [n & 1], as put_bytes; consumers' lock */
+    uint32_t  reserved_sleep[4];
     /* producers' line */
     yoke__a32 producers; /* owner word */
     yoke__a32 reserving; /* 1 while reserved_* are being changed: who finds it so counts anew */
-    /* Messages and bytes ever put, after message n in [n & 1]: the other copy is the one being written. */
-    yoke__a64 puts[2];
-    yoke__a64 put_bytes[2];
+    /* Messages ever put: follows the tail's number by a store after the commit, for looks without a lock. If who made the
+     * commit died before that store, whoever takes the lock over does it. */
+    yoke__a64 puts;
+    uint64_t  reserved_puts;
+    yoke__a64 put_bytes[2]; /* after message n in [n & 1]: the other copy is the one being written */
     uint64_t  head_sequence_seen; /* an old head's message number */
     yoke__a64 reserved_items;     /* reservations that are open, if there are limits */
     yoke__a64 reserved_bytes;
     /* consumers' line */
     yoke__a32     consumers; /* owner word */
     uint32_t      reserved_consumers;
-    yoke__a64     gets[2]; /* first deliveries, as puts */
+    yoke__a64     gets; /* first deliveries: follows the head's number, as puts */
+    uint64_t      reserved_gets;
     yoke__a64     got_bytes[2];
-    yoke__a64     redeliver; /* offset of the first message that comes once more, or 0 */
-    yoke__a64     done;      /* joinable: messages done with, or discarded; 64 bits, as puts */
-    uint64_t      tickets;   /* how many were given */
+    yoke__a64     done;    /* joinable: messages done with, or discarded; 64 bits, as puts */
+    uint64_t      tickets; /* how many were given */
+    uint64_t      reserved_tickets;
     yoke__journal journal;   /* consumers' */
     /* figures for people: hints that a death may put out by one */
     yoke__a64 put_waits;
@@ -193,6 +197,23 @@ static inline uint64_t yoke__position_units(uint64_t word)
 static inline uint64_t yoke__position_sequence(uint64_t word)
 {
     return word & YOKE__SEQUENCE_MASK;
+}
+
+/* The list of redeliveries: where the first one lies, and how many there are, in one word so that one store commits both.
+ * Blocks lie at multiples of 64. 0: none. */
+static inline uint64_t yoke__list_make(uint64_t first, uint64_t count)
+{
+    return first ? count << 32 | (first / 64u & UINT32_MAX) : 0;
+}
+
+static inline uint64_t yoke__list_first(uint64_t word)
+{
+    return (word & UINT32_MAX) * 64u;
+}
+
+static inline uint64_t yoke__list_count(uint64_t word)
+{
+    return word >> 32;
 }
 
 static inline uint8_t *yoke__ring_records(yoke__ring *ring)

@@ -20,7 +20,20 @@ typedef struct yoke__queue {
     yoke__handle      *handle; /* NULL in what is called for the domain: recovery, destruction */
     yoke__id           id;
     bool dropped; /* out: messages that carried something were discarded, see yoke__queue_collect_carried() */
+    /* Of calls with a time-out: for how long, and, once that was asked for, until when. */
+    bool           timed;
+    int64_t        timeout;
+    yoke__deadline until; /* 0: not yet known */
 } yoke__queue;
+
+/* Says what the call's time-out is: for yoke__queue_lock_timed(). */
+static inline void yoke__queue_time(yoke__queue *queue, int64_t timeout)
+{
+    queue->timed = timeout != YOKE_FOREVER;
+    queue->timeout = timeout;
+    queue->until = 0;
+}
+yoke__deadline yoke__queue_until(yoke__queue *queue);
 
 extern const yoke__object_type yoke__queue_type;
 
@@ -36,6 +49,7 @@ static inline bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
     out->handle = checked;
     out->id = checked->id;
     out->dropped = false;
+    yoke__queue_time(out, YOKE_FOREVER);
     return true;
 }
 /* The same for what needs a role that the handle may have given up: YOKE_EACCES, or what was noted. */
@@ -56,6 +70,22 @@ static inline void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
 
     if (!yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
         yoke__queue_lock_held(queue, side);
+}
+/* The same, for as long as the call's time-out allows, or a little if that is over: a process that was stopped with the
+ * lock doesn't hold others up for longer than they want to wait. YOKE_EBUSY: no lock, and the error is noted as
+ * YOKE_ETIMEDOUT, which yoke__queue_result() answers. YOKE_ECLOSED. */
+int                yoke__queue_lock_until(yoke__queue *queue, yoke__a32 *side);
+static inline int  yoke__queue_lock_timed(yoke__queue *queue, yoke__a32 *side)
+{
+    uint32_t nobody = 0;
+
+    if (yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
+        return YOKE_OK;
+    return yoke__queue_lock_until(queue, side);
+}
+static inline int yoke__queue_result(int rc)
+{
+    return rc == YOKE_EBUSY ? YOKE_ETIMEDOUT : rc;
 }
 void               yoke__queue_wake_waiter(yoke__queue *queue, yoke__a32 *side);
 static inline void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side)
@@ -133,12 +163,17 @@ yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t
 
 /* -- count.c */
 
-/* Messages between head and tail, at one moment of the call; those to be redelivered are not among them. */
+/* None of these looks into a ring without its lock: that may be freed meanwhile, and hold something else. They go by what
+ * is noted in the state after each commit. A put or get that has made its commit and not noted it yet doesn't count: it
+ * hasn't returned. What the dead have not noted is noted by who takes their lock over: yoke__queue_settle() sees to that.
+ * Messages between head and tail; those to be redelivered are not among them. */
 uint64_t yoke__queue_count(const yoke__queue *queue);
-/* Whether a get may find something: a look without a lock. */
-bool yoke__queue_has_some(const yoke__queue *queue);
+/* If somebody died in a put or a get: its figures are noted. */
+void yoke__queue_settle(yoke__queue *queue);
+/* Whether a get may find something; settles first. */
+bool yoke__queue_has_some(yoke__queue *queue);
 /* Messages put and not done with; joinable queues only. */
-uint64_t yoke__queue_unfinished(yoke__queue *queue);
+uint64_t yoke__queue_unfinished(const yoke__queue *queue);
 /* Producers' lock held: message number of the tail. */
 static inline uint64_t yoke__queue_tail(yoke__queue *queue)
 {
@@ -146,29 +181,33 @@ static inline uint64_t yoke__queue_tail(yoke__queue *queue)
 
     return last ? yoke__position_sequence(yoke__a64_load_relaxed(&last->tail)) : 0;
 }
-/* Messages ever put, and bytes of those between head and tail. */
-uint64_t yoke__queue_puts(const yoke__queue *queue);
+/* Bytes of the messages between head and tail, and of those to be redelivered. */
 uint64_t yoke__queue_bytes(const yoke__queue *queue);
-/* Message number of the oldest message still there, at one moment of the call: a ring may be drained and reused between
- * two loads, which a second look at head_ring shows. */
-uint64_t yoke__queue_head_sequence(const yoke__queue *queue);
-/* Lock of that side held. */
+/* Lock of that side held. Release: who sees this copy sees that the number has gone on since it was last written. */
 static inline void yoke__queue_add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
 {
-    yoke__a64_store_relaxed(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
+    yoke__a64_store_release(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
 }
 /* Consumers' lock held: adds a message that leaves the rings as number `sequence`, before the head shows it. */
 static inline void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size)
 {
-    yoke__queue_add(queue->state->gets, sequence, 1);
     yoke__queue_add(queue->state->got_bytes, sequence, size);
 }
 /* Producers' lock held: adds a message that enters as number `sequence`, before the tail shows it. */
 static inline void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size)
 {
-    yoke__queue_add(queue->state->puts, sequence, 1);
     yoke__queue_add(queue->state->put_bytes, sequence, size);
 }
+/* Lock of that side held: puts or gets stand at that number, since the tail or head does. */
+static inline void yoke__queue_note(yoke__a64 *total, uint64_t sequence)
+{
+    uint64_t stood = yoke__a64_load_relaxed(total);
+
+    yoke__a64_store_release(total, stood + ((sequence - stood) & YOKE__SEQUENCE_MASK));
+}
+/* The same by who has taken the lock from a dead owner, which may have died before it did that. */
+void yoke__queue_note_puts(yoke__queue *queue);
+void yoke__queue_note_gets(yoke__queue *queue);
 
 /* -- limit.c */
 
@@ -214,6 +253,7 @@ typedef struct yoke__put {
     yoke__message_block *block; /* its copy outside the rings, or NULL */
     yoke__content        content;
     const char          *limit; /* what the last attempt met */
+    bool                 reserved; /* a reservation: the limits have let it in already */
 } yoke__put;
 
 /* A block for a message of that size with so many ids before it, this process's. YOKE_ENOMEM. */
@@ -275,6 +315,10 @@ void yoke__journal_redo(yoke__queue *queue);
 
 /* -- task.c */
 
+/* No lock held: `done` has gone up. Wakes those who join if that was the last. */
+void yoke__queue_wake_joiners(yoke__queue *queue);
+/* No lock held: something is in the list of redeliveries. Wakes who gets it; after an immediate shutdown it goes. */
+void yoke__queue_came_back(yoke__queue *queue);
 /* No lock held: what was held is done with, and freed. Wakes those who join. */
 void yoke__queue_done_with(yoke__queue *queue, yoke__message_block *block);
 
@@ -310,6 +354,9 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
 /* Consumers' lock held: the block comes next, and says that somebody had it before. */
 void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool redelivered);
+/* Consumers' lock held: what the list's word becomes when its first one, of which it is told, goes. Bytes are counted
+ * already; storing the word commits. */
+uint64_t yoke__queue_list_pop(yoke__queue *queue, const yoke__message_block *first);
 /* Consumers' lock held: walks over the list of redeliveries as yoke__chain_next() does over rings. */
 bool yoke__queue_list_next(const yoke__queue *queue, yoke__chain_walk *walk);
 
@@ -362,5 +409,6 @@ typedef struct yoke__patience {
     yoke_queue_role needed; /* somebody must be left to do that; 0: whatever */
 } yoke__patience;
 int yoke__queue_wait(const yoke__patience *patience, int64_t timeout);
+int yoke__queue_fail_closed(void);
 
 #endif

@@ -112,7 +112,7 @@ static void give_back(yoke__queue *queue, yoke__message_block *block, bool redel
     yoke__queue_lock(queue, &queue->state->consumers);
     yoke__hold_return(queue, block, redelivered);
     yoke__queue_unlock(queue, &queue->state->consumers);
-    yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
+    yoke__queue_came_back(queue);
 }
 
 /* Held while it is unpacked, so that it can stay in the queue if there is no memory for that, and what it carries lives

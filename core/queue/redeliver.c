@@ -5,14 +5,29 @@
 #include "queue.h"
 #include "ring.h"
 
+/* Changes how many there are by one, up or down: says the bytes that go with the number before the word shows it. */
+static uint64_t list_word(yoke__queue *queue, uint64_t first, uint64_t change, uint64_t bytes)
+{
+    uint64_t count = yoke__list_count(yoke__a64_load_relaxed(&queue->state->redeliver)) + change;
+
+    yoke__queue_add(queue->state->redeliver_bytes, count, bytes);
+    return yoke__list_make(first, count & UINT32_MAX);
+}
+
+uint64_t yoke__queue_list_pop(yoke__queue *queue, const yoke__message_block *first)
+{
+    return list_word(queue, yoke__a64_load_relaxed(&first->next), UINT64_MAX, 0 - first->size);
+}
+
 void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool redelivered)
 {
     if (redelivered) {
         yoke__a32_or_acq_rel(&block->flags, YOKE__MESSAGE_REDELIVERED);
         yoke__a64_add_acq_rel(&queue->state->redelivered, 1);
     }
-    yoke__a64_store_relaxed(&block->next, yoke__a64_load_relaxed(&queue->state->redeliver));
-    yoke__a64_store_release(&queue->state->redeliver, yoke__domain_offset(queue->domain, block)); /* commit */
+    yoke__a64_store_relaxed(&block->next, yoke__list_first(yoke__a64_load_relaxed(&queue->state->redeliver)));
+    yoke__a64_store_release(&queue->state->redeliver,
+                            list_word(queue, yoke__domain_offset(queue->domain, block), 1, block->size)); /* commit */
 }
 
 bool yoke__queue_list_next(const yoke__queue *queue, yoke__chain_walk *walk)
@@ -74,7 +89,7 @@ static void mark_rings(yoke__queue *queue)
 
 static void mark_list(yoke__queue *queue)
 {
-    yoke__chain_walk walk = {.at = yoke__a64_load_relaxed(&queue->state->redeliver)};
+    yoke__chain_walk walk = {.at = yoke__list_first(yoke__a64_load_relaxed(&queue->state->redeliver))};
 
     if (walk.at)
         do
@@ -145,7 +160,7 @@ static bool settle(yoke__queue *queue, void *block, bool *again)
  * again here. What is neither was not committed yet, or discarded already. */
 bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
+    yoke__queue queue = {.domain = domain, .state = (yoke__queue_state *)object, .id = id};
     bool        linked;
     bool        again = false;
 
@@ -156,7 +171,7 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
     yoke__queue_unlock(&queue, &queue.state->consumers);
     yoke__queue_unlock(&queue, &queue.state->producers);
     if (again)
-        yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
+        yoke__queue_came_back(&queue);
     return linked;
 }
 
@@ -164,7 +179,7 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
  * while its token still stands for it. */
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
+    yoke__queue queue = {.domain = domain, .state = (yoke__queue_state *)object, .id = id};
 
     yoke__a32_store_release(&queue.state->marked, 0); /* the marks there are tell nothing of this one's blocks */
     /* It may have died after freeing a message and before it gave back what that carried. */

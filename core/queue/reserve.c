@@ -20,7 +20,7 @@ static int attempt_reserve(yoke__queue *queue, void *user)
     reservation *wanted = (reservation *)user;
     int          rc = YOKE_OK;
 
-    yoke__queue_lock(queue, &queue->state->producers);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->producers));
     if (yoke__a32_load_relaxed(&queue->state->shut))
         rc = yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
     else if (yoke__queue_over_limit(queue, yoke__queue_tail(queue), wanted->block->size, &wanted->limit))
@@ -51,12 +51,13 @@ int yoke_queue_reserve(yoke_queue *handle, yoke_slot *slot, size_t size, int64_t
     YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_PUT));
     YOKE_TRY(yoke__queue_check_size(&queue, size));
     YOKE_TRY(yoke__message_new_block(&wanted.block, &queue, YOKE__CONTENT_BYTES, size, 0));
+    yoke__queue_time(&queue, timeout);
     rc = attempt_reserve(&queue, &wanted);
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_room(&queue, attempt_reserve, &wanted, timeout);
     if (rc != YOKE_OK) {
         yoke__free(queue.domain, wanted.block);
-        return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(&queue, wanted.limit, timeout) : rc;
+        return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(&queue, wanted.limit, timeout) : yoke__queue_result(rc);
     }
     memset(slot, 0, sizeof *slot);
     slot->private_[OFFSET] = yoke__domain_offset(queue.domain, wanted.block);
@@ -89,6 +90,7 @@ static int append(yoke__queue *queue, yoke__put *put)
     uint64_t reserved = put->block->size;
     int      rc;
 
+    put->reserved = (flags & YOKE__MESSAGE_RESERVED) != 0;
     yoke__queue_unreserve(queue, put->block); /* or it would count twice */
     put->block->size = put->size;
     rc = yoke__queue_append(queue, put);

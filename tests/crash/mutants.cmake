@@ -98,11 +98,14 @@ yoke_crash_mutant(applied_before_valid queue_hold_kill queue/journal.c
   "    yoke__a32_store_release(&journal->valid, 1);\n    apply(queue, journal);"
   "    apply(queue, journal);\n    yoke__a32_store_release(&journal->valid, 1);")
 yoke_crash_mutant(no_redo queue_hold_kill queue/queue.c
-  "        yoke__journal_redo(queue);\n}" "        (void)queue;\n}")
+  "    yoke__journal_redo(queue);\n    yoke__queue_note_gets" "    yoke__queue_note_gets")
+yoke_crash_mutant(puts_not_noted queue_kill queue/queue.c
+  "        yoke__queue_note_puts(queue);\n        return;" "        return;")
+yoke_crash_mutant(gets_not_noted queue_kill queue/queue.c "    yoke__queue_note_gets(queue);\n" "")
 yoke_crash_mutant(no_sweep queue_limit_kill queue/queue.c
   "    .sweep = yoke__queue_sweep,\n" "")
 yoke_crash_mutant(no_wake_after_redelivery queue_hold_kill queue/redeliver.c
-  "    if (again)\n        yoke__queue_wake(" "    if (again && offsetof(yoke__ring, tail) == 0)\n        yoke__queue_wake(")
+  "    if (again)\n        yoke__queue_came_back(" "    if (again && offsetof(yoke__ring, tail) == 0)\n        yoke__queue_came_back(")
 yoke_crash_mutant(holds_not_flagged queue_hold_kill queue/redeliver.c
   "list_again(queue, block, true);" "list_again(queue, block, false);")
 yoke_crash_mutant(holds_forgotten queue_hold_kill queue/redeliver.c

@@ -94,7 +94,7 @@ static void a_producer_that_links_a_larger_ring(void **state)
 static void keep_a_spare(queue_fixture *now)
 {
     const yoke__handle *handle = (const yoke__handle *)now->queue;
-    yoke__queue         queue = {now->domain, handle->object, NULL, handle->id, false};
+    yoke__queue         queue = {.domain = now->domain, .state = handle->object, .id = handle->id};
     yoke__ring         *spare = yoke__chain_ring_new(&queue, 2 * YOKE__RING_FIRST, 0);
 
     yoke__a64_store_release(&queue.state->spare, yoke__domain_offset(now->domain, spare));
