@@ -21,7 +21,7 @@ static int prepare(yoke__queue *queue, put_batch *batch)
     const yoke_bytes *next = &batch->messages[batch->done];
 
     batch->put = (yoke__put){.data = next->data, .size = next->size, .content = YOKE__CONTENT_BYTES};
-    return yoke__queue_copy_large(queue, &batch->put);
+    return yoke__queue_copy_out(queue, &batch->put);
 }
 
 /* Puts what fits now, up to a message that needs a block of its own. */
@@ -31,7 +31,7 @@ static int put_run(yoke__queue *queue, put_batch *batch)
         YOKE_TRY(yoke__queue_append(queue, &batch->put));
         batch->put.block = NULL;
         batch->done++;
-        if (batch->done == batch->count || batch->messages[batch->done].size > YOKE__INLINE_LARGEST)
+        if (batch->done == batch->count || yoke__queue_in_block(queue, batch->messages[batch->done].size))
             return YOKE_OK;
         (void)prepare(queue, batch); /* small: can't fail */
     }

@@ -55,6 +55,7 @@ static inline int accept(yoke__get *get, yoke__content content, uint64_t size)
 static void held(yoke__queue *queue, yoke__get *get, yoke__message_block *block)
 {
     get->block = block;
+    queue->due = true;
     get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
     if (get->hold)
         yoke__hold_add(queue, block);
@@ -100,11 +101,25 @@ static int move_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const 
     return YOKE_OK;
 }
 
+/* Read where it lies. */
+static int read_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const yoke__record *record, uint64_t head)
+{
+    get->result = get->read(get, record + 1);
+    if (get->result == YOKE_ENOMEM)
+        return YOKE_ENOMEM;
+    yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
+    yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
+    return YOKE_OK;
+}
+
 static inline int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
 {
     if (record->form == YOKE__FORM_BLOCK)
         return take_block(queue, get, ring, record, head);
     YOKE_TRY(accept(get, (yoke__content)record->content, record->size));
+    if (get->hold && get->read)
+        return read_out(queue, get, ring, record, head);
     if (get->hold)
         return move_out(queue, get, ring, record, head);
     if (record->size)
@@ -235,6 +250,8 @@ int yoke__queue_end_get(yoke__queue *queue, int rc)
         yoke__queue_collect_carried(queue);
         yoke__queue_wake_joiners(queue);
     }
+    if (queue->due)
+        (void)yoke__domain_patrol(queue->domain);
     yoke__native_settle(queue->handle);
     return yoke__queue_result(rc);
 }

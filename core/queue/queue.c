@@ -168,28 +168,39 @@ static void wake_sleepers(yoke__handle *handle)
     yoke__word_wake(queue.domain, &queue.state->consumers, UINT32_MAX);
 }
 
-/* Nobody could let go any more of what this handle holds. */
-static void return_holds(yoke__handle *handle)
+static void return_holds(yoke__queue *queue)
 {
-    yoke__queue          queue = {.domain = handle->domain, .state = (yoke__queue_state *)handle->object, .handle = handle, .id = handle->id};
     yoke__message_block *block;
     bool                 any = false;
 
-    if (!handle->private_[0] || !yoke__a32_load_acquire(&handle->domain->token) ||
-        (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
-        return;
-    yoke__queue_lock(&queue, &queue.state->consumers);
-    for (; (block = yoke__hold_oldest(&queue)) != NULL; any = true)
-        yoke__hold_return(&queue, block, true);
-    yoke__queue_unlock(&queue, &queue.state->consumers);
+    yoke__queue_lock(queue, &queue->state->consumers);
+    for (; (block = yoke__hold_oldest(queue)) != NULL; any = true)
+        yoke__hold_return(queue, block, true);
+    yoke__queue_unlock(queue, &queue->state->consumers);
     if (any)
-        yoke__queue_came_back(&queue);
+        yoke__queue_came_back(queue);
+}
+
+/* Nobody could let go any more of what this handle holds, nor commit what is reserved through it. */
+static void let_go(yoke__handle *handle)
+{
+    yoke__queue queue = {.domain = handle->domain,
+                         .state = (yoke__queue_state *)handle->object,
+                         .handle = handle,
+                         .id = handle->id};
+
+    if (!yoke__a32_load_acquire(&handle->domain->token) || (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
+        return;
+    if (handle->private_[0])
+        return_holds(&queue);
+    if (handle->private_[YOKE__HANDLE_RESERVED])
+        yoke__queue_abort_all(&queue);
 }
 
 void yoke_queue_close(yoke_queue *handle)
 {
     if (handle && yoke__handle_check(handle, YOKE__KIND_QUEUE))
-        yoke__handle_close_with(&handle->handle, wake_sleepers, return_holds);
+        yoke__handle_close_with(&handle->handle, wake_sleepers, let_go);
 }
 
 int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)

@@ -20,6 +20,7 @@ typedef struct yoke__queue {
     yoke__handle      *handle; /* NULL in what is called for the domain: recovery, destruction */
     yoke__id           id;
     bool dropped; /* out: messages that carried something were discarded, see yoke__queue_collect_carried() */
+    bool due;     /* out: it is time to look for the dead, see yoke__queue_end_get() */
     /* Of calls with a time-out: for how long, and, once that was asked for, until when. */
     bool           timed;
     int64_t        timeout;
@@ -49,6 +50,7 @@ static inline bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
     out->handle = checked;
     out->id = checked->id;
     out->dropped = false;
+    out->due = false;
     yoke__queue_time(out, YOKE_FOREVER);
     return true;
 }
@@ -188,10 +190,14 @@ static inline void yoke__queue_add(yoke__a64 *copies, uint64_t sequence, uint64_
 {
     yoke__a64_store_release(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
 }
+/* A consumer that always finds something never sleeps, and would not hear of the dead: it looks after so many messages,
+ * and after each that it takes in a block, which costs more than the look at the clock. */
+#define YOKE__QUEUE_PATROL 64u
 /* Consumers' lock held: adds a message that leaves the rings as number `sequence`, before the head shows it. */
 static inline void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size)
 {
     yoke__queue_add(queue->state->got_bytes, sequence, size);
+    queue->due |= sequence % YOKE__QUEUE_PATROL == 0;
 }
 /* Producers' lock held: adds a message that enters as number `sequence`, before the tail shows it. */
 static inline void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size)
@@ -244,6 +250,13 @@ int yoke__queue_check_size(const yoke__queue *queue, uint64_t size);
 void yoke__queue_reserve(yoke__queue *queue, yoke__message_block *block);
 void yoke__queue_unreserve(yoke__queue *queue, yoke__message_block *block);
 
+/* -- reserve.c */
+
+/* A handle's private_: holds have the ones before (hold.c). Not 0: a slot was reserved through it. Producers' lock. */
+#define YOKE__HANDLE_RESERVED 3
+/* No lock held: aborts all that is reserved through the handle. */
+void yoke__queue_abort_all(yoke__queue *queue);
+
 /* -- put.c */
 
 /* A message on its way in. */
@@ -256,6 +269,12 @@ typedef struct yoke__put {
     bool                 reserved; /* a reservation: the limits have let it in already */
 } yoke__put;
 
+/* Whether a message of that size is put in a block, not into a ring: large ones, and in a joinable queue all. There who
+ * gets one holds it, which must not need memory: a full domain would never be emptied. */
+static inline bool yoke__queue_in_block(const yoke__queue *queue, uint64_t size)
+{
+    return size > YOKE__INLINE_LARGEST || yoke__queue_has(queue, YOKE__QUEUE_JOINABLE);
+}
 /* A block for a message of that size with so many ids before it, this process's. YOKE_ENOMEM. */
 int yoke__message_new_block(yoke__message_block **out, yoke__queue *queue, yoke__content content, uint64_t size,
                             uint32_t handles);
@@ -269,8 +288,8 @@ int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout);
 
 /* -- send.c */
 
-/* Copies a message that is too large for a ring into a block, put->block; the caller frees it if it isn't put. */
-int yoke__queue_copy_large(yoke__queue *queue, yoke__put *put);
+/* Copies a message that doesn't go into a ring into a block, put->block; the caller frees it if it isn't put. */
+int yoke__queue_copy_out(yoke__queue *queue, yoke__put *put);
 
 /* -- get.c */
 
@@ -284,7 +303,11 @@ typedef struct yoke__get {
     /* If not NULL makes target for a message of that size, and capacity; else answers a code, noted, and it stays. Called
      * under the consumers' lock. */
     int (*make_target)(struct yoke__get *get, uint64_t size);
+    /* If not NULL reads one that lies in a ring there, under the consumers' lock, instead of its being held. YOKE_ENOMEM:
+     * it stays. Another code: it is gone, and that is the result. */
+    int (*read)(struct yoke__get *get, const void *bytes);
     /* out */
+    int                  result; /* of read */
     yoke__message_block *block;  /* held, or to be copied and freed without the lock; NULL: copied already */
     uint64_t             ticket; /* of a hold */
     uint64_t             size;   /* also of one that did not fit */

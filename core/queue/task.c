@@ -47,23 +47,40 @@ int yoke_queue_task_done(yoke_queue *handle)
     return YOKE_OK;
 }
 
+/* Done with one, by what its copy says of it. */
+static int hold_done(yoke__queue *queue, const yoke__message_hold *hold)
+{
+    yoke__message_block *block;
+
+    yoke__queue_lock(queue, &queue->state->consumers);
+    block = yoke__hold_find(queue, hold->block, hold->ticket);
+    if (block)
+        yoke__hold_end(queue, block);
+    yoke__queue_unlock(queue, &queue->state->consumers);
+    if (!block)
+        return yoke__fail(YOKE_EINVAL, "the message was not got through this handle, or is done already");
+    yoke__queue_done_with(queue, block);
+    return YOKE_OK;
+}
+
 int yoke_queue_message_done(yoke_queue *handle, const yoke_message *message)
 {
-    yoke__queue          queue;
-    yoke__message_block *block;
-    yoke__message_hold   hold;
+    yoke__queue        queue;
+    yoke__message_hold hold;
 
     YOKE_TRY(joinable_of(&queue, handle));
     YOKE_TRY(yoke__message_held(message, &hold));
-    yoke__queue_lock(&queue, &queue.state->consumers);
-    block = yoke__hold_find(&queue, hold.block, hold.ticket);
-    if (block)
-        yoke__hold_end(&queue, block);
-    yoke__queue_unlock(&queue, &queue.state->consumers);
-    if (!block)
-        return yoke__fail(YOKE_EINVAL, "the message was not got through this handle, or is done already");
-    yoke__queue_done_with(&queue, block);
-    return YOKE_OK;
+    return hold_done(&queue, &hold);
+}
+
+int yoke_queue_variant_done(yoke_queue *handle, const yoke_variant *variant)
+{
+    yoke__queue        queue;
+    yoke__message_hold hold;
+
+    YOKE_TRY(joinable_of(&queue, handle));
+    YOKE_TRY(yoke__variant_held(variant, &hold));
+    return hold_done(&queue, &hold);
 }
 
 /* ---- join -------------------------------------------------------------------------------------------------------- */

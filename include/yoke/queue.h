@@ -258,7 +258,8 @@ YOKE_API int yoke_queue_return(yoke_queue *queue, yoke_view *view);
 /**
  * Says that the oldest message that was got through this handle, and isn't done yet, is done. Handles of one queue are
  * apart in this: who got a message says so. Peeked ones are done by yoke_queue_release(). Threads that share a handle
- * can't tell whose message is the oldest: they do better with yoke_queue_message_done(), or a handle for each.
+ * can't tell whose message is the oldest: they do better with yoke_queue_message_done() and
+ * yoke_queue_variant_done(), or a handle for each.
  *
  * @retval YOKE_OK      One message less is unfinished.
  * @retval YOKE_EINVAL  Not an open queue, or this handle has no message that isn't done: called too often.
@@ -269,6 +270,9 @@ YOKE_API int yoke_queue_task_done(yoke_queue *queue);
 /** The same for one message, got by yoke_queue_get_message() through this handle. YOKE_EINVAL also if it is done already.
  *  The message itself is still the caller's to free. */
 YOKE_API int yoke_queue_message_done(yoke_queue *queue, const yoke_message *message);
+
+/** The same for a variant, got by yoke_queue_get_variant() through this handle; not for a part of one. */
+YOKE_API int yoke_queue_variant_done(yoke_queue *queue, const yoke_variant *variant);
 
 /**
  * Waits until every message that was ever put is done. A message held by a process that dies is not: it is redelivered,
