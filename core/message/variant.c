@@ -238,8 +238,8 @@ void yoke__variant_hold_set(yoke_variant *variant, const yoke__message_hold *hol
 int yoke__variant_held(const yoke_variant *variant, yoke__message_hold *out)
 {
     if (!variant || !variant->root)
-        return yoke__fail(YOKE_EINVAL, variant ? "not the variant that was received, but a part of it"
-                                               : "the variant is NULL");
+        return yoke__fail(YOKE_EINVAL,
+                          variant ? "not the variant that was received, but a part of it" : "the variant is NULL");
     *out = yoke__variant_head_of(variant)->hold;
     return YOKE_OK;
 }

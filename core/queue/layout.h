@@ -49,7 +49,7 @@ _Static_assert(sizeof(yoke__record) == 16, "shared layout");
 
 typedef struct yoke__ring {
     uint32_t  tag;
-    yoke__a32 mark; /* as a message block's */
+    yoke__a32 mark;     /* as a message block's */
     uint64_t  capacity; /* bytes of records, a power of two; set before the ring is linked */
     yoke__a64 next;     /* offset of the ring that follows, 0 before; stored once, under the producers' lock */
     uint64_t  reserved[5];
@@ -146,7 +146,7 @@ typedef struct yoke__queue_state {
      * commit died before that store, whoever takes the lock over does it. */
     yoke__a64 puts;
     uint64_t  reserved_puts;
-    yoke__a64 put_bytes[2]; /* after message n in [n & 1]: the other copy is the one being written */
+    yoke__a64 put_bytes[2];       /* after message n in [n & 1]: the other copy is the one being written */
     uint64_t  head_sequence_seen; /* an old head's message number */
     yoke__a64 reserved_items;     /* reservations that are open, if there are limits */
     yoke__a64 reserved_bytes;
@@ -159,7 +159,7 @@ typedef struct yoke__queue_state {
     yoke__a64     done;    /* joinable: messages done with, or discarded; 64 bits, as puts */
     uint64_t      tickets; /* how many were given */
     uint64_t      reserved_tickets;
-    yoke__journal journal;   /* consumers' */
+    yoke__journal journal; /* consumers' */
     /* figures for people: hints that a death may put out by one */
     yoke__a64 put_waits;
     yoke__a64 get_waits;

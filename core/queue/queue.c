@@ -161,7 +161,8 @@ int yoke_queue_open(yoke_queue **out, yoke_domain *domain, const char *name)
 
 static void wake_sleepers(yoke__handle *handle)
 {
-    yoke__queue queue = {.domain = handle->domain, .state = (yoke__queue_state *)handle->object, .handle = handle, .id = handle->id};
+    yoke__queue queue = {
+        .domain = handle->domain, .state = (yoke__queue_state *)handle->object, .handle = handle, .id = handle->id};
 
     yoke__queue_wake_everybody(&queue);
     yoke__word_wake(queue.domain, &queue.state->producers, UINT32_MAX);
@@ -184,10 +185,8 @@ static void return_holds(yoke__queue *queue)
 /* Nobody could let go any more of what this handle holds, nor commit what is reserved through it. */
 static void let_go(yoke__handle *handle)
 {
-    yoke__queue queue = {.domain = handle->domain,
-                         .state = (yoke__queue_state *)handle->object,
-                         .handle = handle,
-                         .id = handle->id};
+    yoke__queue queue = {
+        .domain = handle->domain, .state = (yoke__queue_state *)handle->object, .handle = handle, .id = handle->id};
 
     if (!yoke__a32_load_acquire(&handle->domain->token) || (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
         return;

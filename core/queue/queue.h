@@ -76,8 +76,8 @@ static inline void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
 /* The same, for as long as the call's time-out allows, or a little if that is over: a process that was stopped with the
  * lock doesn't hold others up for longer than they want to wait. YOKE_EBUSY: no lock, and the error is noted as
  * YOKE_ETIMEDOUT, which yoke__queue_result() answers. YOKE_ECLOSED. */
-int                yoke__queue_lock_until(yoke__queue *queue, yoke__a32 *side);
-static inline int  yoke__queue_lock_timed(yoke__queue *queue, yoke__a32 *side)
+int               yoke__queue_lock_until(yoke__queue *queue, yoke__a32 *side);
+static inline int yoke__queue_lock_timed(yoke__queue *queue, yoke__a32 *side)
 {
     uint32_t nobody = 0;
 
@@ -265,7 +265,7 @@ typedef struct yoke__put {
     uint64_t             size;
     yoke__message_block *block; /* its copy outside the rings, or NULL */
     yoke__content        content;
-    const char          *limit; /* what the last attempt met */
+    const char          *limit;    /* what the last attempt met */
     bool                 reserved; /* a reservation: the limits have let it in already */
 } yoke__put;
 

@@ -114,9 +114,6 @@ yoke_crash_mutant(old_marks_count queue_hold_kill queue/redeliver.c
   "    yoke__a32_store_release(&queue.state->marked, 0);" "")
 yoke_crash_mutant(list_not_marked queue_hold_kill queue/redeliver.c "    mark_list(queue);\n" "")
 yoke_crash_mutant(rings_not_marked queue_kill queue/redeliver.c "    mark_rings(queue);\n" "")
-yoke_crash_mutant(half_marked queue_hold_kill queue/redeliver.c
-  "    mark_rings(queue);\n    mark_list(queue);\n    yoke__a32_store_release(&queue->state->marked, 1);"
-  "    yoke__a32_store_release(&queue->state->marked, 1);\n    mark_rings(queue);\n    mark_list(queue);")
 yoke_crash_mutant(done_twice queue_hold_kill queue/hold.c
   "done) + 1;" "done) + 1;\n        yoke__a64_store_release(&queue->state->done, steps.done++);")
 yoke_crash_mutant(done_not_redone queue_hold_kill queue/journal.c
