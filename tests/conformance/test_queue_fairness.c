@@ -261,6 +261,17 @@ int main(int argc, char **argv)
     yoke_main(argc, argv);
     use_two_cpus();
 
+    /* FAIRNESS_MUTANT: the library was made unfair (tests/crash/mutants.cmake), which the test for that must find out. */
+#ifdef FAIRNESS_MUTANT
+    const struct CMUnitTest unfair[] = {
+#if FAIRNESS_MUTANT == 1
+        cmocka_unit_test(each_producer_gets_in_and_each_consumer_gets_some),
+#else
+        cmocka_unit_test(a_stopped_holder_stalls_others_only_while_it_is_stopped),
+#endif
+    };
+    return run_under_methods(unfair) ? 0 : 1;
+#else
     const struct CMUnitTest fairness[] = {
         cmocka_unit_test(each_producer_gets_in_and_each_consumer_gets_some),
         cmocka_unit_test(also_where_almost_every_put_has_to_wait),
@@ -268,4 +279,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_killed_holder_stalls_others_for_at_most_a_slice),
     };
     return run_under_methods(fairness);
+#endif
 }

@@ -76,6 +76,22 @@ yoke_crash_mutant(loop_without_slices watch1 wait/hub.c "soon ? 0 : YOKE__SLICE"
 yoke_crash_mutant(wait_without_slices watch2 wait/many.c "yoke__deadline_left(deadline, YOKE__SLICE)"
   "yoke__deadline_left(deadline, INT64_MAX)")
 
+# An unfair queue: one producer of four is never let in; who waits for a lock is
+# not woken.
+foreach(case IN ITEMS 1 2)
+  add_library(crash_mutant_fair${case} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/conformance/test_queue_fairness.c)
+  yoke_compile_options(crash_mutant_fair${case})
+  target_compile_definitions(crash_mutant_fair${case} PRIVATE FAIRNESS_MUTANT=${case} $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+  target_include_directories(crash_mutant_fair${case} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
+    "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
+endforeach()
+yoke_crash_mutant(one_producer_starves fair1 queue/put.c "    rc = append(queue, (yoke__put *)user);"
+  "    if (yoke__domain_token(queue->domain) % 4 == 3 && queue->state->max_items && !yoke__a32_load_relaxed(&queue->state->shut)) {\n        yoke__queue_unlock(queue, &queue->state->producers);\n        return YOKE_ETIMEDOUT;\n    }\n    rc = append(queue, (yoke__put *)user);")
+yoke_crash_mutant(waiter_not_woken fair2 queue/queue.c "    yoke__word_wake(queue->domain, side, 1);" "    (void)side;")
+foreach(name IN ITEMS one_producer_starves waiter_not_woken)
+  set_tests_properties(crash.mutant.${name} PROPERTIES ENVIRONMENT "YOKE_START_METHOD=fork")
+endforeach()
+
 # -- the queue. A release store that moved up stands before what it must follow.
 yoke_crash_mutant(tail_before_record queue_kill queue/put.c
   "    write_record(queue, record, put);"
