@@ -108,7 +108,8 @@ do_sanitize() {
     run_ctest build/sanitize -LE 'crash|check'
 }
 
-# One mapping is all that the thread sanitizer can see: tests whose threads meet in one process. Nothing is suppressed.
+# One mapping is all that the thread sanitizer can see: tests whose threads meet in one process. What is suppressed stands
+# in tests/support/threads.supp, with its reason; nothing of the library is.
 threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.watch_busy
     conformance.watch_ends conformance.watch_native conformance.wait_many unit.lock unit.local unit.queue
     unit.queue_close unit.queue_redelivered unit.queue_task"
@@ -119,7 +120,10 @@ do_threads() {
         -DYOKE_BUILD_EXAMPLES=OFF
     # shellcheck disable=SC2086
     cmake --build build/threads -j "$jobs" --target $threads_tests
+    TSAN_OPTIONS="suppressions=$root/tests/support/threads.supp ${TSAN_OPTIONS:-}"
+    export TSAN_OPTIONS
     run_ctest build/threads -R "^($(echo $threads_tests | tr ' ' '|'))\.(native|parking)$"
+    unset TSAN_OPTIONS
 }
 
 do_fuzz() {
