@@ -59,7 +59,7 @@ typedef struct yoke__ring {
     uint64_t  reserved_tail[6];
     /* consumers' line: written under their lock */
     yoke__a64 head;      /* the release store gives the space back; pairs with the acquire load in ring_room */
-    uint64_t  tail_seen; /* an old tail */
+    yoke__a64 tail_seen; /* an old tail */
     uint64_t  reserved_head[6];
 } yoke__ring;
 _Static_assert(sizeof(yoke__ring) == 192, "shared layout");
@@ -151,9 +151,9 @@ typedef struct yoke__queue_state {
     yoke__a64 reserved_items;     /* reservations that are open, if there are limits */
     yoke__a64 reserved_bytes;
     /* consumers' line */
-    yoke__a32     consumers; /* owner word */
-    uint32_t      reserved_consumers;
-    yoke__a64     gets; /* first deliveries: follows the head's number, as puts */
+    yoke__a32     consumers;  /* owner word */
+    yoke__a32     most_found; /* highest number of messages that a get found in its ring, itself included */
+    yoke__a64     gets;       /* first deliveries: follows the head's number, as puts */
     uint64_t      reserved_gets;
     yoke__a64     got_bytes[2];
     yoke__a64     done;    /* joinable: messages done with, or discarded; 64 bits, as puts */
@@ -164,7 +164,7 @@ typedef struct yoke__queue_state {
     yoke__a64 put_waits;
     yoke__a64 get_waits;
     yoke__a64 redelivered;
-    yoke__a64 high_items; /* under the producers' lock */
+    yoke__a64 high_items; /* most messages, as puts found; under the producers' lock */
     /* recoveries (redeliver.c); under the registry lock */
     yoke__a32 mark;   /* number of the last that marked what is linked, or began to; never 0 then */
     yoke__a32 marked; /* 1: it came to the end, and the dead it was for are not recovered yet */

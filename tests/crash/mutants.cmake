@@ -85,8 +85,8 @@ foreach(case IN ITEMS 0 2) # which test
   target_include_directories(crash_mutant_fair${case} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
     "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
 endforeach()
-yoke_crash_mutant(one_producer_starves fair0 queue/put.c "    rc = append(queue, (yoke__put *)user);"
-  "    if (yoke__domain_token(queue->domain) % 4 == 3 && queue->state->max_items && !yoke__a32_load_relaxed(&queue->state->shut)) {\n        yoke__queue_unlock(queue, &queue->state->producers);\n        return YOKE_ETIMEDOUT;\n    }\n    rc = append(queue, (yoke__put *)user);")
+yoke_crash_mutant(one_producer_starves fair0 queue/put.c "    rc = append(queue, put);"
+  "    if (yoke__domain_token(queue->domain) % 4 == 3 && queue->state->max_items && !yoke__a32_load_relaxed(&queue->state->shut)) {\n        yoke__queue_unlock(queue, &queue->state->producers);\n        return YOKE_ETIMEDOUT;\n    }\n    rc = append(queue, put);")
 yoke_crash_mutant(waiter_not_woken fair2 queue/queue.c "    yoke__word_wake(queue->domain, side, 1);" "    (void)queue;\n    (void)side;")
 foreach(name IN ITEMS one_producer_starves waiter_not_woken)
   set_tests_properties(crash.mutant.${name} PROPERTIES ENVIRONMENT "YOKE_START_METHOD=fork")
