@@ -10,16 +10,17 @@
 
 YOKE__INLINE void write_record(yoke__queue *queue, yoke__record *record, const yoke__put *put)
 {
-    record->content = (uint8_t)put->content;
+    yoke__record header = {.content = (uint8_t)put->content};
+
     if (put->block) {
-        record->form = YOKE__FORM_BLOCK;
-        record->size = 0;
-        record->block = yoke__domain_offset(queue->domain, put->block);
+        header.form = YOKE__FORM_BLOCK;
+        header.block = yoke__domain_offset(queue->domain, put->block);
     } else {
-        record->form = YOKE__FORM_INLINE;
-        record->size = (uint32_t)put->size;
+        header.form = YOKE__FORM_INLINE;
+        header.size = (uint32_t)put->size;
         yoke__copy(record + 1, put->data, put->size);
     }
+    *record = header;
 }
 
 YOKE__INLINE int append(yoke__queue *queue, yoke__put *put)

@@ -39,9 +39,6 @@ static inline yoke__record *yoke__ring_record(yoke__ring *ring, uint64_t units)
     return (yoke__record *)(void *)(yoke__ring_records(ring) + ((units * 16u) & (ring->capacity - 1)));
 }
 
-#ifndef AHEAD
-#define AHEAD 32
-#endif
 /* Producers' lock held. Room for a record with that much payload, or NULL. A record that would cross the end is preceded
  * by padding; *tail_after is what yoke__ring_commit() must store. The record may be written freely until then. */
 yoke__record               *yoke__ring_make_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after);
@@ -57,7 +54,6 @@ static inline yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, 
     if (used + units > capacity || (at & (capacity - 1)) + units > capacity)
         return yoke__ring_make_room(ring, payload, tail_after);
     *tail_after = yoke__pack_position(at + units, yoke__position_sequence(tail) + 1);
-    __builtin_prefetch(yoke__ring_record(ring, at + AHEAD), 1);
     return yoke__ring_record(ring, at);
 }
 
