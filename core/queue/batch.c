@@ -2,7 +2,9 @@
 #include "../domain/allocator.h"
 #include "../domain/participant.h"
 #include "../error.h"
+#include "limit.h"
 #include "queue.h"
+#include "sleep.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* How much is in a queue, and how much ever was. */
 #include "../domain/participant.h"
 #include "../error.h"
+#include "limit.h"
 #include "queue.h"
 #include "ring.h"
 

@@ -8,8 +8,10 @@
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../wait/hub.h"
+#include "limit.h"
 #include "queue.h"
 #include "ring.h"
+#include "sleep.h"
 
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* The limits of a queue, reservations included. */
+#include "limit.h"
 #include "../domain/allocator.h"
 #include "../error.h"
 #include "queue.h"

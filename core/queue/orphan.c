@@ -1,6 +1,7 @@
 /* Roles: who may put, who may get, and whether anybody is left who may. */
 #include "../error.h"
 #include "queue.h"
+#include "sleep.h"
 
 int yoke__queue_orphaned(yoke__queue *queue, yoke_queue_role needed)
 {

@@ -1,8 +1,10 @@
 /* Putting: small messages are copied under the lock, larger ones into a block before it. */
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "limit.h"
 #include "queue.h"
 #include "ring.h"
+#include "sleep.h"
 
 #include <string.h>
 

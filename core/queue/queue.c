@@ -1,5 +1,6 @@
 /* A queue as an object: making, opening, closing, shutting down. */
 #include "queue.h"
+#include "sleep.h"
 
 #include "../domain/allocator.h"
 #include "../domain/participant.h"

@@ -227,60 +227,6 @@ static inline void yoke__queue_note(yoke__a64 *total, uint64_t sequence)
 void yoke__queue_note_puts(yoke__queue *queue);
 void yoke__queue_note_gets(yoke__queue *queue);
 
-/* -- limit.c */
-
-/* Most messages a queue can count, whatever the options say. */
-#define YOKE__QUEUE_COUNTABLE (YOKE__SEQUENCE_MASK - 1)
-/* Producers' lock held: messages in the rings at most, going by an old head. */
-static inline uint64_t yoke__queue_items_at_most(const yoke__queue *queue, uint64_t tail)
-{
-    return (tail - queue->state->head_sequence_seen) & YOKE__SEQUENCE_MASK;
-}
-/* Producers' lock held, tail is the message number: would one more of that size pass a limit? Names it in *limit. */
-bool               yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit);
-static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
-{
-    const yoke__queue_state *state = queue->state;
-    uint64_t items = yoke__queue_items_at_most(queue, tail) + yoke__a64_load_relaxed(&state->reserved_items) +
-                     yoke__list_count(yoke__a64_load_relaxed(&state->redeliver));
-
-    /* Nearly always: fewer than the limit by an old head, and nothing else to look at. A limit of 0 is none. */
-    if (items <= state->max_items - 1 && items < YOKE__QUEUE_COUNTABLE && !state->max_bytes &&
-        !yoke__a32_load_relaxed(&state->reserving))
-        return false;
-    return yoke__queue_meets_limit(queue, tail, size, limit);
-}
-/* How many puts may find room: a look without a lock. */
-uint64_t yoke__queue_room(const yoke__queue *queue);
-/* Producers' lock held: the tail stands at that message number now. Keeps the highest number of messages. Few are left to
- * getters to note: here it would take the line of the head from who waits for the next message, once for each. */
-#define YOKE__QUEUE_FEW 8u
-void               yoke__queue_raise_high(yoke__queue *queue, uint64_t tail);
-static inline void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
-{
-    uint64_t items = yoke__queue_items_at_most(queue, tail);
-
-    if (items > YOKE__QUEUE_FEW && items > yoke__a64_load_relaxed(&queue->state->high_items))
-        yoke__queue_raise_high(queue, tail);
-}
-/* Consumers' lock held: that many stand in the ring. */
-static inline void yoke__queue_note_found(yoke__queue *queue, uint64_t items)
-{
-    if (items > yoke__a32_load_relaxed(&queue->state->most_found))
-        yoke__a32_store_relaxed(&queue->state->most_found, (uint32_t)items);
-}
-/* The error of a put that found none. */
-int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t timeout);
-/* YOKE_EMSGSIZE if no message of that size could ever be put. */
-int               yoke__queue_fail_size(const yoke__queue *queue, uint64_t size);
-static inline int yoke__queue_check_size(const yoke__queue *queue, uint64_t size)
-{
-    return size <= queue->state->max_bytes - 1 ? YOKE_OK : yoke__queue_fail_size(queue, size);
-}
-/* Producers' lock held: counts a reservation, or no more, if the queue has limits. */
-void yoke__queue_reserve(yoke__queue *queue, yoke__message_block *block);
-void yoke__queue_unreserve(yoke__queue *queue, yoke__message_block *block);
-
 /* -- reserve.c */
 
 /* A handle's private_: holds have the ones before (hold.c). Not 0: a slot was reserved through it. Producers' lock. */
@@ -432,39 +378,5 @@ void yoke__queue_free_message(yoke__queue *queue, yoke__message_block *block);
 
 void yoke__queue_references(yoke_domain *domain, yoke__id id, void *object,
                             void (*visit)(void *user, yoke__reference reference), void *user);
-
-/* -- sleep.c */
-
-/* After a change, and after the lock was released by an exchange: wakes one sleeper of the other side if any may sleep. */
-void               yoke__queue_wake_one(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word);
-static inline void yoke__queue_wake(yoke__queue *queue, yoke__a32 *flag, yoke__a32 *word)
-{
-    yoke__fence_after_exchange();
-    if (yoke__a32_load_relaxed(flag) ||
-        yoke__a64_load_relaxed(yoke__queue_watchers(queue->state, flag == &queue->state->putters_sleep)))
-        yoke__queue_wake_one(queue, flag, word);
-}
-/* Wakes all that sleep on a word. */
-void yoke__queue_wake_all(yoke__queue *queue, yoke__a32 *word);
-/* Wakes and rings all that wait for anything in the queue: it is over, or somebody has left it. */
-void yoke__queue_wake_everybody(yoke__queue *queue);
-
-/* For who has tried once. Tries until attempt() answers something else than YOKE_ETIMEDOUT, the deadline passes, the handle is closed, or nobody
- * is left to wait for. In between spins a little while ready() says no, then sleeps on word under flag. */
-typedef struct yoke__patience {
-    yoke__queue *queue;
-    yoke__a32   *flag;
-    yoke__a32   *word;
-    yoke__a64   *waits; /* counts those who slept, or NULL */
-    /* A look without a lock: how many attempts may succeed now, 0: none. */
-    uint64_t (*ready)(yoke__queue *queue, void *user);
-    /* The same, cheaper and less true, for a spin; or NULL. */
-    uint64_t (*glance)(const yoke__queue *queue);
-    int (*attempt)(yoke__queue *queue, void *user);
-    void           *user;
-    yoke_queue_role needed; /* somebody must be left to do that; 0: whatever */
-} yoke__patience;
-int yoke__queue_wait(const yoke__patience *patience, int64_t timeout);
-int yoke__queue_fail_closed(void);
 
 #endif

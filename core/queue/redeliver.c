@@ -2,6 +2,7 @@
 #include "../domain/allocator.h"
 #include "../domain/directory.h"
 #include "../domain/participant.h"
+#include "limit.h"
 #include "queue.h"
 #include "ring.h"
 

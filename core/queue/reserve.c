@@ -1,7 +1,9 @@
 /* Putting without a copy: memory outside the rings is given to the user to write, and enqueued by its descriptor. */
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "limit.h"
 #include "queue.h"
+#include "sleep.h"
 
 #include <string.h>
 

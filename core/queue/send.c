@@ -3,6 +3,7 @@
 #include "../error.h"
 #include "../message/message.h"
 #include "../message/text.h"
+#include "limit.h"
 #include "queue.h"
 
 #include <stdarg.h>

@@ -9,6 +9,7 @@
  *
  * Threads that sleep elsewhere (event loops, yoke_wait) have their bells rung on the same occasions.
  */
+#include "sleep.h"
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../wait/watchers.h"

@@ -2,6 +2,7 @@
 #include "../error.h"
 #include "../message/message.h"
 #include "queue.h"
+#include "sleep.h"
 
 static int joinable_of(yoke__queue *out, const yoke_queue *handle)
 {
