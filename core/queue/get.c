@@ -8,8 +8,10 @@
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../wait/hub.h"
+#include "limit.h"
 #include "queue.h"
 #include "ring.h"
+#include "sleep.h"
 
 #include <string.h>
 
@@ -43,7 +45,7 @@ static int refuse(const yoke__get *get, yoke__content content)
 }
 
 /* Is it what the caller wants, and where does it go? */
-static inline int accept(yoke__get *get, yoke__content content, uint64_t size)
+YOKE__INLINE int accept(yoke__get *get, yoke__content content, uint64_t size)
 {
     get->size = size;
     if (content == get->content && get->make_target)
@@ -55,6 +57,7 @@ static inline int accept(yoke__get *get, yoke__content content, uint64_t size)
 static void held(yoke__queue *queue, yoke__get *get, yoke__message_block *block)
 {
     get->block = block;
+    queue->due = true;
     get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
     if (get->hold)
         yoke__hold_add(queue, block);
@@ -77,6 +80,7 @@ static int take_block(yoke__queue *queue, yoke__get *get, yoke__ring *ring, cons
     yoke__alloc_hold(queue->domain, block);
     yoke__queue_count_get(queue, yoke__position_sequence(head), block->size);
     yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     held(queue, get, block);
     return YOKE_OK;
 }
@@ -94,38 +98,52 @@ static int move_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const 
     steps.ring = yoke__domain_offset(queue->domain, ring);
     steps.block = yoke__domain_offset(queue->domain, block);
     yoke__journal_do(queue, &steps);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     held(queue, get, block);
     return YOKE_OK;
 }
 
-static inline int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
+/* Read where it lies. */
+static int read_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const yoke__record *record, uint64_t head)
+{
+    get->result = get->read(get, record + 1);
+    if (get->result == YOKE_ENOMEM)
+        return YOKE_ENOMEM;
+    yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
+    yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
+    return YOKE_OK;
+}
+
+YOKE__INLINE int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
 {
     if (record->form == YOKE__FORM_BLOCK)
         return take_block(queue, get, ring, record, head);
     YOKE_TRY(accept(get, (yoke__content)record->content, record->size));
+    if (get->hold && get->read)
+        return read_out(queue, get, ring, record, head);
     if (get->hold)
         return move_out(queue, get, ring, record, head);
-    if (record->size)
-        memcpy(get->target, record + 1, record->size);
+    yoke__copy(get->target, record + 1, record->size);
     yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
     yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     return YOKE_OK;
 }
 
 /* The first of those that somebody had before. */
-static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t offset)
+static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t list)
 {
-    yoke__message_block *block = yoke__queue_block_at(queue, offset);
-    uint64_t             next;
+    yoke__message_block *block = yoke__queue_block_at(queue, yoke__list_first(list));
 
     if (!block)
         return yoke__queue_fail_damaged();
     get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
     YOKE_TRY(accept(get, (yoke__content)block->content, block->size));
-    next = yoke__a64_load_relaxed(&block->next);
+    list = yoke__queue_list_pop(queue, block);
     give_ticket(queue, get, block);
     yoke__alloc_hold(queue->domain, block);
-    yoke__a64_store_release(&queue->state->redeliver, next);
+    yoke__a64_store_release(&queue->state->redeliver, list);
     held(queue, get, block);
     return YOKE_OK;
 }
@@ -138,7 +156,7 @@ static int fail_shut(yoke__queue *queue, uint32_t shut)
     return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down, and nothing is left in it");
 }
 
-static inline int take(yoke__queue *queue, yoke__get *get)
+YOKE__INLINE int take(yoke__queue *queue, yoke__get *get)
 {
     uint32_t      shut = yoke__a32_load_acquire(&queue->state->shut);
     uint64_t      redelivered = yoke__a64_load_relaxed(&queue->state->redeliver);
@@ -155,8 +173,10 @@ static inline int take(yoke__queue *queue, yoke__get *get)
         return take_redelivered(queue, get, redelivered);
     ring = yoke__chain_first(queue);
     record = ring ? yoke__ring_oldest(ring, &head, &damaged) : NULL;
-    if (record)
+    if (record) {
+        yoke__queue_note_found(queue, (yoke__a64_load_relaxed(&ring->tail_seen) - head + 1) & YOKE__SEQUENCE_MASK);
         return take_record(queue, get, ring, record, head);
+    }
     if (damaged || !ring)
         return yoke__queue_fail_damaged();
     return shut ? fail_shut(queue, shut) : YOKE_ETIMEDOUT;
@@ -181,12 +201,11 @@ void yoke__queue_finish(yoke__queue *queue, yoke__get *get)
         yoke__hold_make_task(get->block);
 }
 
-static int attempt_get(yoke__queue *queue, void *user)
+YOKE__INLINE int take_once(yoke__queue *queue, yoke__get *get)
 {
-    yoke__get *get = (yoke__get *)user;
-    int        rc;
+    int rc;
 
-    yoke__queue_lock(queue, &queue->state->consumers);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->consumers));
     rc = take(queue, get);
     yoke__queue_unlock(queue, &queue->state->consumers);
     if (rc != YOKE_OK)
@@ -195,6 +214,11 @@ static int attempt_get(yoke__queue *queue, void *user)
         yoke__queue_finish(queue, get);
     yoke__queue_wake(queue, &queue->state->putters_sleep, &queue->state->space);
     return YOKE_OK;
+}
+
+static int attempt_get(yoke__queue *queue, void *user)
+{
+    return take_once(queue, (yoke__get *)user);
 }
 
 static uint64_t may_get(yoke__queue *queue, void *user)
@@ -215,6 +239,7 @@ int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *qu
             .word = &state->items,
             .waits = &state->get_waits,
             .ready = may_get,
+            .glance = yoke__queue_glance,
             .attempt = attempt,
             .user = user,
             .needed = YOKE_MAY_PUT,
@@ -229,16 +254,23 @@ int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *qu
 
 int yoke__queue_end_get(yoke__queue *queue, int rc)
 {
-    if (rc == YOKE_ESHUTDOWN)
+    if (rc == YOKE_ESHUTDOWN) {
         yoke__queue_collect_carried(queue);
+        yoke__queue_wake_joiners(queue);
+    }
+    if (queue->due)
+        (void)yoke__domain_patrol(queue->domain);
     yoke__native_settle(queue->handle);
-    return rc;
+    return yoke__queue_result(rc);
 }
 
 int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
-    int rc = attempt_get(queue, get);
+    int rc;
 
+    yoke__queue_time(queue, timeout);
+    /* Who will wait anyhow needn't take the lock to see that there is nothing. */
+    rc = timeout > 0 && !yoke__queue_glance(queue) ? YOKE_ETIMEDOUT : take_once(queue, get);
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
     if (rc == YOKE_ESHUTDOWN && yoke__domain_recover(queue->domain) > 0)

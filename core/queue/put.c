@@ -1,29 +1,31 @@
 /* Putting: small messages are copied under the lock, larger ones into a block before it. */
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "limit.h"
 #include "queue.h"
 #include "ring.h"
+#include "sleep.h"
 
 #include <string.h>
 
 /* ---- one message, under the producers' lock ---------------------------------------------------------------------- */
 
-static inline void write_record(yoke__queue *queue, yoke__record *record, const yoke__put *put)
+YOKE__INLINE void write_record(yoke__queue *queue, yoke__record *record, const yoke__put *put)
 {
-    record->content = (uint8_t)put->content;
+    yoke__record header = {.content = (uint8_t)put->content};
+
     if (put->block) {
-        record->form = YOKE__FORM_BLOCK;
-        record->size = 0;
-        record->block = yoke__domain_offset(queue->domain, put->block);
+        header.form = YOKE__FORM_BLOCK;
+        header.block = yoke__domain_offset(queue->domain, put->block);
     } else {
-        record->form = YOKE__FORM_INLINE;
-        record->size = (uint32_t)put->size;
-        if (put->size)
-            memcpy(record + 1, put->data, (size_t)put->size);
+        header.form = YOKE__FORM_INLINE;
+        header.size = (uint32_t)put->size;
+        yoke__copy(record + 1, put->data, put->size);
     }
+    *record = header;
 }
 
-static inline int append(yoke__queue *queue, yoke__put *put)
+YOKE__INLINE int append(yoke__queue *queue, yoke__put *put)
 {
     uint64_t      payload = put->block ? 0 : put->size;
     yoke__ring   *ring = yoke__chain_last(queue);
@@ -34,7 +36,7 @@ static inline int append(yoke__queue *queue, yoke__put *put)
         return yoke__queue_fail_damaged();
     if (yoke__a32_load_relaxed(&queue->state->shut))
         return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
-    if (yoke__queue_over_limit(queue, tail, put->size, &put->limit))
+    if (yoke__queue_over_limit(queue, tail, put->size, &put->limit) && !put->reserved)
         return YOKE_ETIMEDOUT;
     record = yoke__ring_room(ring, payload, &tail);
     if (!record) {
@@ -48,6 +50,7 @@ static inline int append(yoke__queue *queue, yoke__put *put)
     write_record(queue, record, put);
     yoke__queue_count_put(queue, yoke__position_sequence(tail), put->size);
     yoke__ring_commit(ring, tail);
+    yoke__queue_note(&queue->state->puts, yoke__position_sequence(tail));
     yoke__queue_note_high(queue, yoke__position_sequence(tail));
     return YOKE_OK;
 }
@@ -59,16 +62,21 @@ int yoke__queue_append(yoke__queue *queue, yoke__put *put)
 
 /* ---- waiting for room -------------------------------------------------------------------------------------------- */
 
-static int attempt_put(yoke__queue *queue, void *user)
+YOKE__INLINE int put_once(yoke__queue *queue, yoke__put *put)
 {
     int rc;
 
-    yoke__queue_lock(queue, &queue->state->producers);
-    rc = append(queue, (yoke__put *)user);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->producers));
+    rc = append(queue, put);
     yoke__queue_unlock(queue, &queue->state->producers);
     if (rc == YOKE_OK)
         yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
     return rc;
+}
+
+static int attempt_put(yoke__queue *queue, void *user)
+{
+    return put_once(queue, (yoke__put *)user);
 }
 
 static uint64_t may_put(yoke__queue *queue, void *user)
@@ -87,6 +95,7 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
             .word = &state->space,
             .waits = &state->put_waits,
             .ready = may_put,
+            .glance = yoke__queue_room,
             .attempt = attempt,
             .user = user,
             .needed = YOKE_MAY_GET,
@@ -97,12 +106,14 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
 
 int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout)
 {
-    int rc = attempt_put(queue, put);
+    int rc;
 
+    yoke__queue_time(queue, timeout);
+    rc = put_once(queue, put);
     if (rc != YOKE_ETIMEDOUT)
-        return rc;
+        return yoke__queue_result(rc);
     rc = yoke__queue_wait_for_room(queue, attempt_put, put, timeout);
-    return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(queue, put->limit, timeout) : rc;
+    return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(queue, put->limit, timeout) : yoke__queue_result(rc);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
  *
  * Threads that sleep elsewhere (event loops, yoke_wait) have their bells rung on the same occasions.
  */
+#include "sleep.h"
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../wait/watchers.h"
@@ -43,7 +44,7 @@ static bool is_closing(const yoke__patience *p)
     return yoke__a32_load_acquire(&p->queue->handle->closing) != 0;
 }
 
-static int fail_closed(void)
+int yoke__queue_fail_closed(void)
 {
     return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
 }
@@ -68,33 +69,36 @@ static void pass_on(const yoke__patience *p)
 
 /* Iterations between two looks. Each look takes a cache line from the other side, which it needs to go on: where there is
  * more at once than one message, looking less often gets more of them for each look. */
-#define SHORTEST_GAP 2u
+#define SHORTEST_GAP 1u
 #define LONGEST_GAP  1024u
 #define MANY         2u
+#define ENOUGH       256u /* messages at a look; a longer gap would make no difference any more */
 
 static uint32_t next_gap(uint32_t gap, uint64_t ready)
 {
     if (ready >= MANY)
-        return gap < LONGEST_GAP ? gap * 2 : gap;
+        return ready < ENOUGH && gap < LONGEST_GAP ? gap * 2 : gap;
     return gap > SHORTEST_GAP ? gap / 2 : gap;
 }
 
 static int spin(const yoke__patience *p)
 {
-    static _Thread_local yoke__spin_luck luck;
-    static _Thread_local uint32_t        gap = SHORTEST_GAP;
-    yoke__spin                           spin = yoke__spin_begin(&luck);
+    static _Thread_local struct {
+        yoke__spin_luck luck;
+        uint32_t        gap;
+    } learnt = {.gap = SHORTEST_GAP};
+    yoke__spin spin = yoke__spin_begin(&learnt.luck);
 
-    while (yoke__spin_for(&spin, gap)) {
+    while (yoke__spin_for(&spin, learnt.gap)) {
         uint64_t ready;
         int      rc;
 
         if (is_closing(p))
-            return fail_closed();
-        ready = p->ready(p->queue, p->user);
+            return yoke__queue_fail_closed();
+        ready = p->glance ? p->glance(p->queue) : p->ready(p->queue, p->user);
         if (!ready)
             continue;
-        gap = next_gap(gap, ready);
+        learnt.gap = next_gap(learnt.gap, ready);
         rc = p->attempt(p->queue, p->user);
         if (rc != YOKE_ETIMEDOUT) {
             yoke__spin_won(&spin);
@@ -127,7 +131,7 @@ static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
         int      rc;
 
         if (is_closing(p))
-            return fail_closed();
+            return yoke__queue_fail_closed();
         yoke__a32_store_relaxed(p->flag, 1);
         yoke__fence_seq_cst();
         rc = p->attempt(p->queue, p->user);
@@ -152,11 +156,11 @@ int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
         return yoke__domain_patrol(p->queue->domain) > 0 ? p->attempt(p->queue, p->user) : give_up(p);
     yoke__handle_enter(
         p->queue->handle); /* from here on closing the handle waits for us, or we see that it is closed */
-    rc = is_closing(p) ? fail_closed() : spin(p);
+    rc = is_closing(p) ? yoke__queue_fail_closed() : spin(p);
     if (rc == YOKE_ETIMEDOUT) {
         if (p->waits)
             yoke__a64_add_acq_rel(p->waits, 1);
-        rc = sleep_until(p, yoke__deadline_after(timeout));
+        rc = sleep_until(p, yoke__queue_until(p->queue));
         pass_on(p);
     }
     yoke__handle_exit(p->queue->handle);
