@@ -15,7 +15,7 @@
 #include "../atomic.h"
 
 #include <yoke/backend.h>
-#include <yoke/memory.h>
+#include <yoke/shm.h>
 
 #define YOKE__SEGMENT_MAGIC   UINT64_C(0x31676573656b6f79) /* "yokeseg1", little endian */
 #define YOKE__SEGMENT_VERSION 1u

@@ -5,7 +5,7 @@
 #include "../domain/object.h"
 
 #include <yoke/backend.h>
-#include <yoke/memory.h>
+#include <yoke/shm.h>
 
 /* The native to hand to a child; stays the handle's. Counts as a user on its way until the child has imported it, or
  * yoke__shm_stay. */

@@ -5,7 +5,7 @@
 #include "support/child.h"
 #include "support/leak.h"
 
-#include <yoke/memory.h>
+#include <yoke/shm.h>
 
 #include <errno.h>
 #include <stdio.h>
