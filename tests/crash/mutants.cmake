@@ -76,6 +76,14 @@ yoke_crash_mutant(loop_without_slices watch1 wait/hub.c "soon ? 0 : YOKE__SLICE"
 yoke_crash_mutant(wait_without_slices watch2 wait/many.c "yoke__deadline_left(deadline, YOKE__SLICE)"
   "yoke__deadline_left(deadline, INT64_MAX)")
 
+# -- lists: an item's new copy is committed too early, or written where readers look.
+yoke_crash_mutant_test(shareable_kill)
+yoke_crash_mutant(version_before_copy shareable_kill memory/shareable_item.c
+  "    yoke__fence_seq_cst();\n    yoke__a64_store_relaxed(&to->head,"
+  "    yoke__a64_store_release(version, number);\n    yoke__a64_store_relaxed(&to->head,")
+yoke_crash_mutant(copy_in_use_overwritten shareable_kill memory/shareable_item.c
+  "*to = copy_of(version, number, place->room)" "*to = copy_of(version, number - 1, place->room)")
+
 # -- the queue. A release store that moved up stands before what it must follow.
 yoke_crash_mutant(tail_before_record queue_kill queue/put.c
   "    write_record(queue, record, put);"
