@@ -222,6 +222,10 @@ static int check_slots(const yoke_backend *backend)
                         backend->waiting->wake_word != NULL));
     YOKE_TRY(check_pair(backend, "memory.name_lock", backend->memory->name_lock != NULL, "memory.name_unlock",
                         backend->memory->name_unlock != NULL));
+    YOKE_TRY(check_pair(backend, "memory.name_lock", backend->memory->name_lock != NULL, "memory.name_user",
+                        backend->memory->name_user != NULL));
+    YOKE_TRY(check_pair(backend, "memory.name_try_lock", backend->memory->name_try_lock != NULL, "memory.name_read",
+                        backend->memory->name_read != NULL));
     if ((backend->capabilities & YOKE_CAP_FORK) && !backend->process->fork)
         return yoke__fail(YOKE_EINVAL, "backend '%s' says that it can fork, but lacks the function 'process.fork'",
                           backend->name);

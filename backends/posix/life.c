@@ -124,13 +124,26 @@ static int read_number(int64_t pid, uint64_t *start)
     return code;
 }
 
-/* YOKE_OK, YOKE_ENOENT if there is no such process (or /proc hides it), or another code with the error noted. */
+/* What /proc doesn't show may be dead, or another user's that it hides: cannot tell, then. */
+static int read_visible(int64_t pid, uint64_t *start)
+{
+    int code = read_stat(pid, start);
+    if (code != YOKE_ENOENT)
+        return code;
+    int fd = yoke__posix_own(yoke__sys.pidfd_open((pid_t)pid, 0));
+    if (fd < 0)
+        return errno == ESRCH || errno == EINVAL ? YOKE_ENOENT : yoke__posix_fail("identifying a process (pidfd_open)");
+    yoke__sys.close(fd);
+    return yoke_backend_fail(YOKE_EACCES, 0, "process %lld may live, but /proc hides it", (long long)pid);
+}
+
+/* YOKE_OK, YOKE_ENOENT if there is no such process, or another code with the error noted. */
 static int read_start(int64_t pid, uint64_t *start)
 {
     int kind = BY_START, code = identity_kind(&kind);
     if (code != YOKE_OK)
         return code;
-    return kind == BY_NUMBER ? read_number(pid, start) : read_stat(pid, start);
+    return kind == BY_NUMBER ? read_number(pid, start) : read_visible(pid, start);
 }
 
 static uint64_t hash(uint64_t seed, const void *data, size_t size)

@@ -242,11 +242,11 @@ static int create_private(yoke_memory *out, uint64_t reserve, uint64_t size)
 static int create_named(yoke_memory *out, const char *name, uint64_t reserve, uint64_t size, unsigned permissions)
 {
     mode_t mode = permissions ? (mode_t)(permissions & 0777) : 0600;
-    int    fd = yoke__memory_name_open(name, O_RDWR | O_CREAT, mode);
-    if (fd < 0)
-        return fail_memory(errno, "can't make named shared memory");
+    int    fd = -1;
+    int    rc = yoke__memory_name_open(&fd, name, O_RDWR | O_CREAT, mode);
+    if (rc < 0)
+        return rc;
     struct stat status;
-    int         rc = YOKE_OK;
     if (yoke__sys.fstat(fd, &status) < 0) {
         rc = yoke__posix_fail("fstat");
     } else if (status.st_size > 0) { /* an empty one is what name_lock makes */
@@ -270,11 +270,11 @@ static int memory_create(yoke_memory *out, const char *name, uint64_t reserve, u
 
 static int memory_open(yoke_memory *out, const char *name, uint64_t reserve)
 {
-    int fd = yoke__memory_name_open(name, O_RDWR, 0);
-    if (fd < 0)
-        return fail_memory(errno, "can't open named shared memory");
+    int fd = -1;
+    int rc = yoke__memory_name_open(&fd, name, O_RDWR, 0);
+    if (rc < 0)
+        return rc;
     struct stat status;
-    int         rc = YOKE_OK;
     if (yoke__sys.fstat(fd, &status) < 0)
         rc = yoke__posix_fail("fstat");
     else if (status.st_size == 0)
@@ -328,4 +328,10 @@ const yoke_memory_ops yoke__posix_memory = {
     .available = memory_available,
     .name_lock = yoke__memory_name_lock,
     .name_unlock = yoke__memory_name_unlock,
+#ifdef __linux__ /* elsewhere names of shared memory can't be listed */
+    .name_try_lock = yoke__memory_name_try_lock,
+    .name_read = yoke__memory_name_read,
+    .name_each = yoke__memory_name_each,
+#endif
+    .name_user = yoke__memory_name_user,
 };

@@ -14,9 +14,11 @@
 
 #include <yoke/backend.h>
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +57,9 @@
     X(char *, realpath, (const char *path, char *out), (path, out), NULL)                                              \
     X(char *, getcwd, (char *out, size_t size), (out, size), NULL)                                                     \
     X(int, chdir, (const char *path), (path), -1)                                                                      \
+    X(ssize_t, pread, (int fd, void *data, size_t size, off_t offset), (fd, data, size, offset), -1)                   \
+    X(DIR *, opendir, (const char *path), (path), NULL)                                                                \
+    X(struct dirent *, readdir, (DIR * directory), (directory), NULL)                                                  \
     /* memory */                                                                                                       \
     X(void *, mmap, (void *at, size_t size, int protection, int flags, int fd, off_t offset),                          \
       (at, size, protection, flags, fd, offset), MAP_FAILED)                                                           \
@@ -91,6 +96,8 @@
     X(int, getrlimit, (int resource, struct rlimit *out), (resource, out), -1)                                         \
     X(int, setrlimit, (int resource, const struct rlimit *limit), (resource, limit), -1)                               \
     /* system */                                                                                                       \
+    X(int, getpwnam_r, (const char *name, struct passwd *out, char *text, size_t size, struct passwd **found),         \
+      (name, out, text, size, found), error)                                                                           \
     X(long, sysconf, (int name), (name), -1)                                                                           \
     X(void *, dlopen, (const char *path, int flags), (path, flags), NULL)
 
@@ -122,7 +129,9 @@
 #endif
 
 /* Calls that have taken effect even when they report a failure: close() frees the descriptor all the same. */
-#define YOKE__SYS_RELEASING_CALLS(X) X(int, close, (int fd), (fd), -1)
+#define YOKE__SYS_RELEASING_CALLS(X)                                                                                   \
+    X(int, close, (int fd), (fd), -1)                                                                                  \
+    X(int, closedir, (DIR * directory), (directory), -1)
 
 #define YOKE__SYS_CALLS(X) YOKE__SYS_POSIX_CALLS(X) YOKE__SYS_SYSTEM_CALLS(X)
 

@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- the ring of recent deaths --------------------------------------------------------------------------------------- */
 
@@ -57,7 +58,9 @@ static uint64_t next_sequence(yoke__header *header)
     return n;
 }
 
-static void remember(yoke_domain *domain, yoke__token token, const yoke__participant *participant, int64_t pid)
+/* left: its slot said LEAVING before anybody had remembered it. */
+static void remember(yoke_domain *domain, yoke__token token, const yoke__participant *participant, int64_t pid,
+                     bool left)
 {
     if (remembered(domain, token, pid))
         return;
@@ -68,7 +71,9 @@ static void remember(yoke_domain *domain, yoke__token token, const yoke__partici
     yoke__a32_store_release(&death->token, token);
     yoke__a32_store_relaxed(&death->how, 0);
     yoke__a32_store_relaxed(&death->code, 0);
+    yoke__a32_store_relaxed(&death->left, left);
     yoke__a64_store_relaxed(&death->pid, (uint64_t)pid);
+    yoke__a64_store_relaxed(&death->when, (uint64_t)time(NULL));
     copy_words(death->name, participant->name);
     yoke__a64_store_release(&death->sequence, n + 1);
     yoke__a64_store_release(&header->deaths_written, n + 1);
@@ -84,6 +89,8 @@ static uint64_t read_death(const yoke__death *death, yoke__token token, yoke__ob
     found.token = yoke__a32_load_relaxed(&death->token);
     found.how = (int)yoke__a32_load_relaxed(&death->how);
     found.code = (int)yoke__a32_load_relaxed(&death->code);
+    found.left = yoke__a32_load_relaxed(&death->left) != 0;
+    found.when = (int64_t)yoke__a64_load_relaxed(&death->when);
     found.pid = (int64_t)yoke__a64_load_relaxed(&death->pid);
     copy_name(found.name, death->name);
     atomic_thread_fence(memory_order_acquire);
@@ -105,6 +112,22 @@ bool yoke__obituary_of(yoke_domain *domain, yoke__token token, yoke__obituary *o
         }
     }
     return latest != 0;
+}
+
+uint64_t yoke__obituaries(yoke_domain *domain)
+{
+    return yoke__a64_load_acquire(&yoke__domain_header(domain)->deaths_written);
+}
+
+bool yoke__obituary_at(yoke_domain *domain, uint64_t n, yoke__obituary *out)
+{
+    const yoke__death *death = &yoke__domain_header(domain)->deaths[n % YOKE__DEATHS];
+    return read_death(death, yoke__a32_load_acquire(&death->token), out) == n + 1;
+}
+
+void yoke__participant_name(const yoke__participant *participant, char out[YOKE__NAME_SIZE])
+{
+    copy_name(out, participant->name);
 }
 
 void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code)
@@ -190,7 +213,7 @@ static uint32_t bury(yoke_domain *domain, int64_t pid, yoke__token *dead)
         yoke__participant *participant = &domain->layout->participants[slot];
         uint32_t           generation = yoke__slot_generation(word);
         uint64_t           marked = yoke__slot_word(generation, YOKE__SLOT_LEAVING, (uint64_t)yoke__slot_pid(word));
-        remember(domain, yoke__token_make(slot, generation), participant, yoke__slot_pid(word));
+        remember(domain, yoke__token_make(slot, generation), participant, yoke__slot_pid(word), word == marked);
         if (word == marked || yoke__a64_cas_acq_rel(&participant->word, &word, marked))
             dead[n++] = yoke__token_make(slot, generation);
     }
@@ -280,6 +303,15 @@ void yoke__registry_acquire(yoke_domain *domain)
         yoke__a32_store_release(&header->registry_dirty, 1);
     if (yoke__a32_load_relaxed(&header->registry_dirty))
         recover(domain, 0);
+}
+
+bool yoke__registry_look(yoke_domain *domain, int64_t timeout)
+{
+    yoke__header *header = yoke__domain_header(domain);
+    int           rc = yoke__owner_acquire(domain, &header->registry, yoke__deadline_after(timeout), NULL);
+    if (rc == YOKE_OWNER_DIED)
+        yoke__a32_store_release(&header->registry_dirty, 1);
+    return rc >= 0;
 }
 
 void yoke__registry_release(yoke_domain *domain)

@@ -186,6 +186,9 @@ int yoke_domain_configure(const yoke_domain_options *options)
         return yoke__fail(YOKE_EINVAL, "yoke_domain_configure needs options");
     }
     YOKE_TRY(yoke__options_check(options, sizeof *options, "yoke_domain_options"));
+    if (options->permissions)
+        return yoke__fail(YOKE_EINVAL, "permissions %#o: the default domain is private, only named ones have any",
+                          options->permissions);
     YOKE_TRY(yoke__backend_ready());
     yoke__domain_sizes sizes;
     YOKE_TRY(yoke__domain_settle(&sizes, options));

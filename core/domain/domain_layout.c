@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FIRST_HEAP   (UINT64_C(512) << 10)
 #define BUDGET_LEAST (UINT64_C(1) << 20)
@@ -70,7 +71,7 @@ int yoke__domain_settle(yoke__domain_sizes *out, const yoke_domain_options *opti
 
 static int make_memory(yoke_memory *out, const char *name, const yoke__domain_sizes *sizes)
 {
-    return yoke__backend()->memory->create(out, name, sizes->reserve, yoke__domain_first_size(), 0);
+    return yoke__backend()->memory->create(out, name, sizes->reserve, yoke__domain_first_size(), sizes->permissions);
 }
 
 int yoke__domain_make_memory(yoke_memory *out, const char *name, yoke__domain_sizes *sizes)
@@ -111,6 +112,9 @@ static uint64_t layout_hash(void)
         offsetof(yoke__header, deaths),
         offsetof(yoke__participant, caches),
         offsetof(yoke__participant, name),
+        offsetof(yoke__participant, since),
+        offsetof(yoke__header, created),
+        offsetof(yoke__death, when),
         offsetof(yoke__thread, native),
         offsetof(yoke__domain_layout, participants),
         offsetof(yoke__domain_layout, threads),
@@ -173,6 +177,10 @@ int yoke__domain_init(yoke_domain *domain, const yoke__domain_sizes *sizes)
     header->reserve = sizes->reserve;
     header->budget = sizes->budget;
     header->space = self.space;
+    header->permissions = sizes->permissions;
+    header->created = (uint64_t)time(NULL);
+    if (backend->memory->name_user)
+        YOKE_TRY(backend->memory->name_user(&header->user, NULL));
     memcpy(header->name, domain->name, sizeof header->name);
     yoke__a64_store_release(&header->committed, yoke__domain_first_size());
     yoke__heap_init(domain);
@@ -189,16 +197,10 @@ static int mismatch(const yoke__domain_expected *expected, const char *field, ui
                       (unsigned long long)found, (unsigned long long)wanted);
 }
 
-int yoke__domain_peek(const yoke_memory *memory, const yoke__domain_expected *expected, bool *ready)
+/* Of a header that is there in whole, of memory of that size: is it one that this build understands? */
+static int check_format(const yoke__header *header, uint64_t size, const yoke__domain_expected *expected)
 {
-    const yoke__header *header = memory->base;
-    uint64_t            size;
-    YOKE_TRY(yoke__backend()->memory->size(memory, &size));
-    uint64_t magic = size > 0 ? yoke__a64_load_acquire(&header->magic) : 0; /* any byte brings its whole page */
-    *ready = magic != 0;
-    if (!*ready) {
-        return YOKE_OK;
-    }
+    uint64_t magic = yoke__a64_load_acquire(&header->magic);
     if (size < yoke__domain_first_size()) { /* bytes beyond it must not be touched */
         return yoke__fail(YOKE_EPROTO, "%s: it has %llu bytes, expected at least %llu", expected->what,
                           (unsigned long long)size, (unsigned long long)yoke__domain_first_size());
@@ -213,6 +215,25 @@ int yoke__domain_peek(const yoke_memory *memory, const yoke__domain_expected *ex
     if (header->layout != layout_hash()) {
         return mismatch(expected, "layout (another build of the library made it)", header->layout, layout_hash());
     }
+    return YOKE_OK;
+}
+
+int yoke__domain_check_header(const yoke__header *header, uint64_t size, const char *name)
+{
+    yoke__domain_expected expected = {.what = name};
+    return check_format(header, size, &expected);
+}
+
+int yoke__domain_peek(const yoke_memory *memory, const yoke__domain_expected *expected, bool *ready)
+{
+    const yoke__header *header = memory->base;
+    uint64_t            size;
+    YOKE_TRY(yoke__backend()->memory->size(memory, &size));
+    *ready = size > 0 && yoke__a64_load_acquire(&header->magic) != 0; /* any byte brings its whole page */
+    if (!*ready) {
+        return YOKE_OK;
+    }
+    YOKE_TRY(check_format(header, size, expected));
     uint64_t reserve = header->reserve;
     if (reserve < yoke__domain_first_size() || reserve > YOKE__RESERVE_MAX || reserve % YOKE__PAGE) {
         return mismatch(expected, "reserve", reserve, expected->reserve ? expected->reserve : YOKE__RESERVE_MAX);

@@ -15,7 +15,8 @@
 
 /* What is asked for, settled. */
 typedef struct request {
-    const char         *name;
+    char                name[YOKE__NAME_SIZE];      /* as it stands in memory */
+    bool                foreign;                    /* another user's: it is never made nor removed here */
     char                what[16 + YOKE__NAME_SIZE]; /* for messages */
     yoke_open_mode      mode;
     yoke_domain_options options;
@@ -25,38 +26,34 @@ typedef struct request {
 /* What has the name. */
 typedef enum standing { STANDING_NONE, STANDING_DEAD, STANDING_ALIVE } standing;
 
-static int check_name(const char *name)
-{
-    size_t length = name ? strlen(name) : 0;
-    if (length == 0 || length >= YOKE__NAME_SIZE) {
-        return yoke__fail(YOKE_EINVAL, "a domain's name has 1 to %u characters, not %zu", YOKE__NAME_SIZE - 1, length);
-    }
-    for (const char *c = name; *c; c++) {
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("._-", *c))) {
-            return yoke__fail(YOKE_EINVAL,
-                              "a domain's name has only letters, digits, '.', '_' and '-': '%s' has others", name);
-        }
-    }
-    return YOKE_OK;
-}
-
 static int settle(request *out, const char *name, const yoke_domain_options *options)
 {
-    *out = (request){.name = name};
+    *out = (request){.mode = YOKE_CREATE};
     YOKE_TRY(yoke__backend_ready());
-    YOKE_TRY(check_name(name));
+    YOKE_TRY(yoke__domain_name(out->name, name));
     YOKE_TRY(yoke__options_take(yoke_domain_options, &out->options, options));
     if (out->options.mode < YOKE_CREATE || out->options.mode > YOKE_OPEN_OR_CREATE) {
         return yoke__fail(YOKE_EINVAL, "domain '%s': unknown mode %d", name, (int)out->options.mode);
     }
     out->mode = out->options.mode;
-    snprintf(out->what, sizeof out->what, "domain '%s'", name);
-    return yoke__domain_settle(&out->sizes, &out->options);
+    out->foreign = yoke__domain_name_is_foreign(out->name);
+    snprintf(out->what, sizeof out->what, "domain '%s'", out->name);
+    YOKE_TRY(yoke__domain_settle(&out->sizes, &out->options));
+    return yoke__domain_permissions(&out->sizes.permissions, out->options.permissions);
+}
+
+/* Of another pid namespace or boot: nothing can be told about its processes, so they live. */
+static bool is_of_elsewhere(const yoke_domain *domain)
+{
+    yoke_identity self;
+    return yoke__backend()->life->self(&self) < 0 || yoke__domain_header(domain)->space != self.space;
 }
 
 /* Does anybody live in it? Slots are judged as they are; nothing is written. */
 static bool is_alive(yoke_domain *domain)
 {
+    if (is_of_elsewhere(domain))
+        return true;
     for (uint32_t i = 0, bound = yoke__slot_bound(domain); i < bound; i++) {
         uint64_t         word = yoke__a64_load_acquire(&domain->layout->participants[i].word);
         yoke__slot_state state = yoke__slot_state_of(word);
@@ -130,24 +127,70 @@ static int make(yoke_domain *domain, const request *ask)
     return rc;
 }
 
+/*
+ * Whether all who are in it can be told dead from alive: processes of other users may be hidden, and one that is would be
+ * waited for after its death, for good. Those of one user can always see each other.
+ */
+static int check_visible(yoke_domain *domain, const request *ask)
+{
+    const yoke_life_ops *life = yoke__backend()->life;
+    for (uint32_t i = 0, bound = yoke__slot_bound(domain); i < bound; i++) {
+        yoke__participant *participant = &domain->layout->participants[i];
+        uint64_t           word = yoke__a64_load_acquire(&participant->word);
+        yoke_identity      who = {.pid = yoke__slot_pid(word),
+                                  .start = yoke__a64_load_relaxed(&participant->start),
+                                  .space = yoke__a64_load_relaxed(&participant->space)};
+        yoke_native        watch = YOKE_NO_NATIVE;
+        if (yoke__slot_state_of(word) != YOKE__SLOT_LIVE)
+            continue;
+        int rc = life->watch(&watch, &who);
+        if (rc == YOKE_OK)
+            life->close(watch);
+        else if (rc != YOKE_ENOENT)
+            return yoke__fail_in(rc == YOKE_ENOMEM ? rc : YOKE_EACCES,
+                                 "%s: refused, since it can't be told whether its process %lld lives", ask->what,
+                                 (long long)who.pid);
+    }
+    return YOKE_OK;
+}
+
+static int check_limits(const yoke__header *header, const request *ask)
+{
+    uint64_t asked = ask->options.reserve_bytes ? ask->sizes.reserve : header->reserve;
+    if (ask->options.max_bytes && ask->options.max_bytes != header->budget)
+        return yoke__fail(YOKE_EINVAL, "%s was made with max_bytes %llu, not %llu", ask->what,
+                          (unsigned long long)header->budget, (unsigned long long)ask->options.max_bytes);
+    if (asked != header->reserve)
+        return yoke__fail(YOKE_EINVAL, "%s was made with reserve_bytes %llu, not %llu", ask->what,
+                          (unsigned long long)header->reserve, (unsigned long long)asked);
+    if (ask->options.permissions && ask->options.permissions != header->permissions)
+        return yoke__fail(YOKE_EINVAL, "%s was made with permissions %#o, not %#o", ask->what, header->permissions,
+                          ask->options.permissions);
+    return YOKE_OK;
+}
+
 static int join(yoke_domain *domain, const request *ask)
 {
     const yoke__header *header = yoke__domain_header(domain);
-    uint64_t            asked = ask->options.reserve_bytes ? ask->sizes.reserve : header->reserve;
-    int                 rc = YOKE_OK;
-    if (ask->options.max_bytes && ask->options.max_bytes != header->budget) {
-        rc = yoke__fail(YOKE_EINVAL, "%s was made with max_bytes %llu, not %llu", ask->what,
-                        (unsigned long long)header->budget, (unsigned long long)ask->options.max_bytes);
-    } else if (asked != header->reserve) {
-        rc = yoke__fail(YOKE_EINVAL, "%s was made with reserve_bytes %llu, not %llu", ask->what,
-                        (unsigned long long)header->reserve, (unsigned long long)asked);
-    } else {
+    int                 rc = check_limits(header, ask);
+    if (rc == YOKE_OK && (ask->foreign || (header->permissions & 077u)))
+        rc = check_visible(domain, ask);
+    if (rc == YOKE_OK)
         rc = yoke__domains_enter(domain);
-    }
     if (rc < 0) {
         yoke__backend()->memory->close(&domain->memory);
     }
     return rc;
+}
+
+/* Nobody has the name, or only the dead. */
+static int open_new(yoke_domain *domain, const request *ask)
+{
+    if (ask->mode == YOKE_OPEN)
+        return yoke__fail(YOKE_ENOENT, "there is no %s", ask->what);
+    if (ask->foreign)
+        return yoke__fail(YOKE_EACCES, "there is no %s, and only its own user can make it", ask->what);
+    return make(domain, ask);
 }
 
 /* One try with the name locked. *again: a dead domain was cleared away, which took the lock's object with it. */
@@ -163,10 +206,12 @@ static int open_locked(yoke_domain *domain, const request *ask, bool *again)
         }
         return join(domain, ask);
     case STANDING_DEAD:
+        if (ask->foreign)
+            return open_new(domain, ask);
         *again = true;
         return yoke__backend()->memory->unlink(ask->name);
     default:
-        return ask->mode == YOKE_OPEN ? yoke__fail(YOKE_ENOENT, "there is no %s", ask->what) : make(domain, ask);
+        return open_new(domain, ask);
     }
 }
 
@@ -182,6 +227,10 @@ static int open_by_name(yoke_domain *domain, const request *ask)
         if (rc == YOKE_OK) {
             rc = open_locked(domain, ask, &again);
             ops->name_unlock(name_lock, ask->name);
+        } else if (rc == YOKE_ENOENT) { /* another user's */
+            rc = open_new(domain, ask);
+        } else {
+            rc = yoke__fail_in(rc, "%s", ask->what);
         }
     } while (rc == YOKE_OK && again);
     return rc;
@@ -193,6 +242,7 @@ static int open_again(yoke_domain **out, const request *ask, yoke_domain *domain
     if (ask->mode == YOKE_CREATE) {
         return yoke__fail(YOKE_EEXIST, "%s exists: this process has it open", ask->what);
     }
+    YOKE_TRY(check_limits(yoke__domain_header(domain), ask));
     domain->opens++;
     *out = domain;
     return YOKE_OK;
@@ -222,11 +272,8 @@ int yoke_domain_open(yoke_domain **out, const char *name, const yoke_domain_opti
         return yoke__fail(YOKE_EINVAL, "yoke_domain_open: nowhere to put the domain");
     }
     YOKE_TRY(settle(&ask, name, options));
-    if (!yoke__backend()->memory->name_lock) {
-        return yoke__fail(YOKE_ENOTSUP, "backend '%s' has no named memory", yoke__backend()->name);
-    }
     yoke__domains_lock();
-    yoke_domain *mine = yoke__domains_find(name);
+    yoke_domain *mine = yoke__domains_find(ask.name);
     int          rc = mine ? open_again(out, &ask, mine) : open_first(out, &ask);
     yoke__domains_unlock();
     return rc;
@@ -245,7 +292,8 @@ static bool has_name(const yoke_domain *domain)
     return same;
 }
 
-/* The name goes with the last participant. If the name can't be locked, the next opener clears it away. */
+/* The name goes with the last participant. If the name can't be locked, or this process may not take away the name of
+ * another user, the next opener or yoke_domain_reclaim() clears it away. */
 void yoke__domain_leave_named(yoke_domain *domain)
 {
     const yoke_memory_ops *ops = yoke__backend()->memory;

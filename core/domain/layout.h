@@ -66,7 +66,8 @@ typedef struct yoke__participant {
     yoke__a64 process;    /* id of the process record it runs, or 0; owner */
     yoke__a64 caches[8];  /* allocator's per-participant caches: heads, offset or 0; owner */
     uint8_t   name[YOKE__NAME_SIZE]; /* owner, before LIVE; NUL-terminated */
-    uint8_t   reserved[256 - 13 * 8 - YOKE__NAME_SIZE];
+    yoke__a64 since;                 /* when it joined, in seconds since 1970; owner, before LIVE */
+    uint8_t   reserved[256 - 14 * 8 - YOKE__NAME_SIZE];
 } yoke__participant;
 _Static_assert(sizeof(yoke__participant) == 256, "shared layout");
 
@@ -94,10 +95,11 @@ typedef struct yoke__death {
     yoke__a32 token;
     yoke__a32 how; /* 0 unknown, 1 exited, 2 signalled */
     yoke__a32 code;
-    yoke__a32 reserved;
+    yoke__a32 left; /* 1: it left in good order, and only what it still held was handed back */
     yoke__a64 pid;
     uint8_t   name[YOKE__NAME_SIZE];
-    uint8_t   padding[128 - 32 - YOKE__NAME_SIZE];
+    yoke__a64 when; /* it was found, in seconds since 1970 */
+    uint8_t   padding[128 - 40 - YOKE__NAME_SIZE];
 } yoke__death;
 _Static_assert(sizeof(yoke__death) == 128, "shared layout");
 
@@ -110,10 +112,13 @@ typedef struct yoke__header {
     uint64_t  reserve;               /* address space, bytes */
     uint64_t  budget;                /* most bytes the domain may commit; 0: what the system has */
     uint64_t  space;                 /* yoke_identity.space of all participants */
-    uint64_t  user;                  /* reserved for permissions */
+    uint64_t  user;                  /* number of the user whose it is; as the system knows it */
     uint8_t   name[YOKE__NAME_SIZE]; /* empty: private */
     yoke__a32 state;                 /* 0 being made, 1 ready, 2 going away */
     yoke__a32 death_epoch;           /* bumped for each death found, after its recovery */
+    uint64_t  created;               /* when, in seconds since 1970 */
+    uint32_t  permissions;           /* who is admitted: POSIX mode bits; 0 if private */
+    uint32_t  reserved_mostly;
     /* -- registry lock and what it guards */
     _Alignas(64) yoke__a32 registry; /* owner word */
     yoke__a32 participants_live;     /* hint */

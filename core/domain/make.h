@@ -4,11 +4,14 @@
 
 #include "domain.h"
 
+#include <string.h>
+
 /* Sizes of a domain in the making, settled from options, environment and defaults. */
 typedef struct yoke__domain_sizes {
-    uint64_t reserve; /* multiple of YOKE__PAGE */
-    uint64_t budget;  /* 0: what the system has */
-    bool     chosen;  /* the reserve is what the program or the environment said; else less will do */
+    uint64_t reserve;     /* multiple of YOKE__PAGE */
+    uint64_t budget;      /* 0: what the system has */
+    bool     chosen;      /* the reserve is what the program or the environment said; else less will do */
+    unsigned permissions; /* of a named one: who is admitted */
 } yoke__domain_sizes;
 
 /* Larger than any system's pages, so that what is aligned to it is aligned to pages. */
@@ -32,8 +35,21 @@ typedef struct yoke__domain_expected {
 } yoke__domain_expected;
 /* The first page only: is it a domain that this build understands? *ready: its maker has finished. */
 int yoke__domain_peek(const yoke_memory *memory, const yoke__domain_expected *expected, bool *ready);
+/* The same of a copy of a header, of memory of that size (0: the copy is not whole). YOKE_EPROTO. */
+int yoke__domain_check_header(const yoke__header *header, uint64_t size, const char *name);
 /* All of the header, mapped over its whole reserve. YOKE_EPROTO with found and expected. */
 int yoke__domain_validate(const yoke_memory *memory, const yoke__domain_expected *expected);
+
+/* A name as users write it, "name" or "user:name", checked, and as it stands in memory and messages: without the user if
+ * that is this process's own, else with the user's number. YOKE_EINVAL, YOKE_ENOENT (no such user). domain_name.c. */
+int yoke__domain_name(char out[YOKE__NAME_SIZE], const char *text);
+/* Such a name is another user's. */
+static inline bool yoke__domain_name_is_foreign(const char *name)
+{
+    return strchr(name, ':') != NULL;
+}
+/* What options say about who is admitted. YOKE_EINVAL. */
+int yoke__domain_permissions(unsigned *out, unsigned asked);
 
 /* Of the domains this process has open; domain.c. */
 void yoke__domains_lock(void);

@@ -63,6 +63,9 @@ typedef struct yoke__object_type {
                        void (*visit)(void *user, yoke__reference reference), void *user);
     /* Somebody has one reference less, or with fewer roles; others are left. */
     void (*unreferenced)(yoke_domain *domain, yoke__id id, void *object);
+    /* How it stands, for people: "held by Process-2 (pid 12)". Takes no lock, waits for nobody and writes nothing to the
+     * object, which may change meanwhile. The text fits or is cut. inspect.h helps. */
+    void (*describe)(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size);
 } yoke__object_type;
 const yoke__object_type *yoke__object_type_of(yoke__kind kind);
 /* For tests, which put a kind of their own in the place of one: returns what was there. Before other threads run. */

@@ -10,6 +10,7 @@
 #include "watch.h"
 
 #include <string.h>
+#include <time.h>
 
 /* Keeps threads of this process from joining twice. Held across forks. */
 static yoke__mutex join_mutex = YOKE__MUTEX_INIT;
@@ -102,6 +103,7 @@ static void introduce(yoke_domain *domain, yoke__token token, const yoke_identit
     yoke__participant *me = yoke__participant_of(domain, token);
     yoke__a64_store_relaxed(&me->start, self->start);
     yoke__a64_store_relaxed(&me->space, self->space);
+    yoke__a64_store_relaxed(&me->since, (uint64_t)time(NULL));
     yoke__participant_rename(me, yoke__process_own_name());
     yoke__a64_store_release(&me->word,
                             yoke__slot_word(yoke__token_generation(token), YOKE__SLOT_LIVE, (uint64_t)self->pid));

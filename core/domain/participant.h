@@ -58,6 +58,11 @@ void yoke__participant_rename(yoke__participant *participant, const char *name);
 /* Takes the registry lock, recovering whatever a dead holder left. YOKE_OK; never fails on a sound domain. */
 void yoke__registry_acquire(yoke_domain *domain);
 void yoke__registry_release(yoke_domain *domain);
+/* For who only looks: waits for timeout milliseconds at most, and recovers nobody; what a dead holder left half done is
+ * for the next who acquires. False: the holder lives, and did not let go. */
+bool yoke__registry_look(yoke_domain *domain, int64_t timeout);
+/* Copies a name that its owner may be writing; NUL-terminated. */
+void yoke__participant_name(const yoke__participant *participant, char out[YOKE__NAME_SIZE]);
 
 /* Looks for dead participants and recovers each: references, blocks, threads, deaths ring, sweep of object types. Called
  * by whoever suspects a death; idempotent; may be killed anywhere and is then repeated by the next. Takes the registry
@@ -86,9 +91,14 @@ typedef struct yoke__obituary {
     yoke__token token;
     int         how; /* 0 unknown, 1 exited, 2 signalled */
     int         code;
+    bool        left; /* it did not die, but left in good order */
+    int64_t     when; /* it was noticed, seconds since 1970 */
     char        name[YOKE__NAME_SIZE];
 } yoke__obituary;
 bool yoke__obituary_of(yoke_domain *domain, yoke__token token, yoke__obituary *out);
+/* How many were ever written, and what is known of the n-th from 0 on; false: forgotten, or not written yet. */
+uint64_t yoke__obituaries(yoke_domain *domain);
+bool     yoke__obituary_at(yoke_domain *domain, uint64_t n, yoke__obituary *out);
 /* Adds how a dead process ended, if it is still in the ring (its parent learns that later). */
 void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code);
 /* pid and name of a live or dead token, for messages; always fills out. */

@@ -171,4 +171,5 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
         yoke__lock_sweep(domain, &cell->lock, dead);
 }
 
-const yoke__object_type yoke__array_type = {.kind = YOKE__KIND_ARRAY, .name = "array", .sweep = sweep};
+const yoke__object_type yoke__array_type = {
+    .kind = YOKE__KIND_ARRAY, .name = "array", .sweep = sweep, .describe = yoke__cell_describe};

@@ -1,6 +1,7 @@
 /* Typed memory with a lock, for values and arrays. */
 #include "cell.h"
 
+#include "../domain/inspect.h"
 #include "../error.h"
 #include "../options.h"
 #include "borrow.h"
@@ -182,4 +183,18 @@ void yoke__cell_close(void *handle, yoke__kind kind)
         return;
     yoke__borrow_end(checked);
     yoke__handle_close(checked, wake_sleepers);
+}
+
+/* ---- for people -------------------------------------------------------------------------------------------------- */
+
+void yoke__cell_describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    const yoke__cell *cell = object;
+    char              type[64];
+    (void)id;
+    yoke__text_add(text, size, "%llu × %s", (unsigned long long)cell->count, describe(cell->type, cell->size, type));
+    if (!cell->locked)
+        return;
+    yoke__text_add(text, size, ", lock ");
+    yoke__lock_describe(domain, &cell->lock, text, size);
 }

@@ -58,6 +58,9 @@ static inline bool yoke__is_scalar(uint64_t size)
     return size == 1 || size == 2 || size == 4 || size == 8;
 }
 
+/* describe() of both kinds. */
+void yoke__cell_describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size);
+
 extern const yoke__object_type yoke__value_type, yoke__array_type;
 
 #endif

@@ -1,6 +1,7 @@
 /* Lists of plain values: making, opening, setting. */
 #include "shareable.h"
 
+#include "../domain/inspect.h"
 #include "../error.h"
 #include "../message/node.h"
 #include "../options.h"

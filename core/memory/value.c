@@ -71,4 +71,5 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
         yoke__lock_sweep(domain, &cell->lock, dead);
 }
 
-const yoke__object_type yoke__value_type = {.kind = YOKE__KIND_VALUE, .name = "value", .sweep = sweep};
+const yoke__object_type yoke__value_type = {
+    .kind = YOKE__KIND_VALUE, .name = "value", .sweep = sweep, .describe = yoke__cell_describe};

@@ -3,6 +3,7 @@
 
 #include "../domain/allocator.h"
 #include "../domain/directory.h"
+#include "../domain/inspect.h"
 #include "../domain/participant.h"
 #include "../error.h"
 
@@ -79,6 +80,23 @@ static void destroy(yoke_domain *domain, yoke__id id, void *object)
         free_block(domain, record, block);
 }
 
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    static const char *const    states[] = {"unknown", "prepared", "claimed by its process",
+                                            "running", "finished", "given up"};
+    const yoke__process_record *record = object;
+    unsigned                    state = yoke__record_state_of(record);
+    yoke__obituary              child;
+    (void)id;
+    yoke__text_add(text, size, "'%.*s', %s", (int)sizeof record->name - 1, (const char *)record->name,
+                   states[state < sizeof states / sizeof *states ? state : 0]);
+    if (state != YOKE__RECORD_CLAIMED && state != YOKE__RECORD_RUNNING)
+        return;
+    yoke__token_describe(domain, yoke__record_owner(record), &child);
+    yoke__text_add(text, size, " (pid %lld)%s", (long long)child.pid,
+                   yoke__token_alive(domain, yoke__record_owner(record)) ? "" : ", which is dead");
+}
+
 const yoke__object_type yoke__process_type = {
     .kind = YOKE__KIND_PROCESS,
     .name = "process",
@@ -86,6 +104,7 @@ const yoke__object_type yoke__process_type = {
     .sweep = sweep,
     .links = links,
     .references = references,
+    .describe = describe,
 };
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */

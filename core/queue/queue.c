@@ -2,6 +2,8 @@
 #include "queue.h"
 
 #include "../domain/allocator.h"
+#include "../domain/inspect.h"
+#include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
 #include "../sync/owner_word.h"
@@ -188,6 +190,37 @@ static void destroy(yoke_domain *domain, yoke__id id, void *object)
     free_ring(&queue, &queue.state->spare);
 }
 
+/* A lock of its own that is held is worth a word only if its holder is gone. */
+static void add_dead_holder(yoke_domain *domain, const yoke__a32 *word, const char *who, char *text, size_t size)
+{
+    uint32_t seen = yoke__a32_load_acquire(word);
+
+    if (!(seen & YOKE__TOKEN_MASK) || yoke__token_alive(domain, seen))
+        return;
+    yoke__text_add(text, size, ", %s ", who);
+    yoke__text_add_holder(text, size, domain, seen);
+}
+
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    yoke__queue              queue = {domain, (yoke__queue_state *)(uintptr_t)object, NULL, id, false};
+    const yoke__queue_state *state = object;
+    uint64_t                 count = yoke__queue_count(&queue);
+
+    yoke__text_add(text, size, "%llu message%s, %llu bytes", (unsigned long long)count, count == 1 ? "" : "s",
+                   (unsigned long long)yoke__queue_bytes(&queue));
+    if (yoke__a64_load_acquire(&state->redeliver))
+        yoke__text_add(text, size, ", and some to come once more");
+    if (state->max_items)
+        yoke__text_add(text, size, ", at most %llu messages", (unsigned long long)state->max_items);
+    if (state->max_bytes)
+        yoke__text_add(text, size, ", at most %llu bytes", (unsigned long long)state->max_bytes);
+    if (yoke__a32_load_acquire(&state->shut))
+        yoke__text_add(text, size, ", shut down");
+    add_dead_holder(domain, &state->producers, "producers' lock", text, size);
+    add_dead_holder(domain, &state->consumers, "consumers' lock", text, size);
+}
+
 const yoke__object_type yoke__queue_type = {
     .kind = YOKE__KIND_QUEUE,
     .name = "queue",
@@ -196,4 +229,5 @@ const yoke__object_type yoke__queue_type = {
     .links = yoke__queue_links,
     .references = yoke__queue_references,
     .unreferenced = yoke__queue_unreferenced,
+    .describe = describe,
 };

@@ -1,5 +1,6 @@
 #include "lock.h"
 
+#include "../domain/inspect.h"
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
@@ -143,7 +144,23 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep(domain, object, dead);
 }
 
-const yoke__object_type yoke__lock_type = {.kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep};
+void yoke__lock_describe(yoke_domain *domain, const yoke__lock_state *state, char *text, size_t size)
+{
+    uint32_t word = yoke__a32_load_acquire(&state->word);
+
+    yoke__text_add_holder(text, size, domain, word);
+    if ((word & YOKE__TOKEN_FLAG) != 0)
+        yoke__text_add(text, size, ", a holder died and it has not been repaired");
+}
+
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    (void)id;
+    yoke__lock_describe(domain, object, text, size);
+}
+
+const yoke__object_type yoke__lock_type = {
+    .kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep, .describe = describe};
 
 /* ---- handles ----------------------------------------------------------------------------------------------------- */
 

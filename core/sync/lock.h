@@ -45,6 +45,8 @@ int yoke__lock_acquire(yoke__handle *handle, yoke__id id, yoke__lock_state *stat
 int yoke__lock_release(yoke__handle *handle, yoke__id id, yoke__lock_state *state);
 /* Wakes all who sleep in it, to see that a handle is closing: for the wake function of yoke__handle_close(). */
 void yoke__lock_wake(yoke_domain *domain, yoke__lock_state *state);
+/* Adds how it stands to a text, for the describe() of an object with a lock in it. */
+void yoke__lock_describe(yoke_domain *domain, const yoke__lock_state *state, char *text, size_t size);
 /* For the sweep of an object with a lock in it: takes the lock from the dead and frees it, noting the death. */
 void yoke__lock_sweep(yoke_domain *domain, yoke__lock_state *state, yoke__token dead);
 

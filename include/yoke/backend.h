@@ -31,7 +31,19 @@ typedef struct yoke_memory {
     yoke_native handle;   /**< what another process needs to map the same memory */
 } yoke_memory;
 
-/** Shared memory. */
+/** What can be told of named memory from outside. */
+typedef struct yoke_memory_about {
+    uint64_t user;        /**< number of the user it belongs to */
+    uint64_t size;        /**< bytes committed; 0: there is only its lock */
+    unsigned permissions; /**< POSIX mode bits */
+} yoke_memory_about;
+
+/**
+ * Shared memory.
+ *
+ * A name of memory is "name", of the calling user, or "number:name", of another user. Each user has a name space of his
+ * own, and nobody can take another's name: memory that has the name of one user and belongs to another is YOKE_EACCES.
+ */
 typedef struct yoke_memory_ops {
     size_t struct_size;
     /** Makes memory, reserves `reserve` bytes of address space and commits the first `size` of them: zeroed and really
@@ -56,9 +68,21 @@ typedef struct yoke_memory_ops {
     /** Bytes that this process may still take before its cgroup or the system runs short. */
     uint64_t (*available)(void);
     /** Makes this process the only one that may create, open or unlink memory of that name, until name_unlock() or until
-     *  it dies, as the system sees it. Blocks while another process does. NULL (both): names are not supported. */
+     *  it dies, as the system sees it. Blocks while another process does. NULL (both): names are not supported.
+     *  YOKE_ENOENT: another user's, and there is none. */
     int (*name_lock)(yoke_native *out, const char *name);
     void (*name_unlock)(yoke_native lock, const char *name);
+    /** As name_lock() for a name that is there (YOKE_ENOENT), but YOKE_EBUSY instead of waiting. NULL (this and those
+     *  below): the system can't list names. */
+    int (*name_try_lock)(yoke_native *out, const char *name);
+    /** Copies what is committed of [offset, offset + size), without mapping and without the lock: memory of others may
+     *  shrink meanwhile. *got: bytes copied. data may be NULL if size is 0. YOKE_ENOENT, YOKE_EACCES. */
+    int (*name_read)(const char *name, yoke_memory_about *about, uint64_t offset, void *data, size_t size, size_t *got);
+    /** Calls visit for every name that there is, other users' too, until it returns false; visit may take no lock. */
+    int (*name_each)(bool (*visit)(void *user, const char *name), void *user);
+    /** Number of a user: of the calling process if text is NULL, else by a user's name or a number written in digits.
+     *  YOKE_ENOENT: there is none. Needed where name_lock is there. */
+    int (*name_user)(uint64_t *out, const char *text);
 } yoke_memory_ops;
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
