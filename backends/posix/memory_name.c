@@ -60,7 +60,8 @@ static int check_owner(int fd, const char *name)
                              rest, (unsigned long)user, (unsigned long)status.st_uid);
 }
 
-int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode)
+/* -1 with errno; notes nothing. */
+static int open_object(const char *name, int flags, mode_t mode)
 {
     char full[YOKE__MEMORY_NAME_SIZE];
     int  fd;
@@ -70,6 +71,12 @@ int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode)
     do {
         fd = yoke__posix_own(yoke__sys.shm_open(full, flags | O_CLOEXEC, mode));
     } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+int yoke__memory_name_open(int *out, const char *name, int flags, mode_t mode)
+{
+    int fd = open_object(name, flags, mode);
     if (fd < 0)
         return refused(errno, name);
     int rc = check_owner(fd, name);
@@ -89,21 +96,21 @@ int yoke__memory_unlink(const char *name)
     return YOKE_OK;
 }
 
-/* Is the object still the one that has the name? 1 yes, 0 no, negative code. */
+/* Is the object still the one that has the name? 1 yes, 0 no, -1 with errno. Notes nothing. */
 static int has_name(int fd, const char *name)
 {
     struct stat mine;
     struct stat current;
-    int         other = -1;
     if (yoke__sys.fstat(fd, &mine) < 0)
-        return yoke__posix_fail("fstat");
-    int rc = yoke__memory_name_open(&other, name, O_RDWR, 0);
-    if (rc < 0)
-        return rc == YOKE_ENOENT ? 0 : rc;
-    rc = yoke__sys.fstat(other, &current) < 0 ? yoke__posix_fail("fstat")
-                                              : mine.st_ino == current.st_ino && mine.st_dev == current.st_dev;
+        return -1;
+    int other = open_object(name, O_RDWR, 0);
+    if (other < 0)
+        return errno == ENOENT ? 0 : -1;
+    int rc = yoke__sys.fstat(other, &current);
+    int number = errno;
     yoke__sys.close(other);
-    return rc;
+    errno = number;
+    return rc < 0 ? -1 : mine.st_ino == current.st_ino && mine.st_dev == current.st_dev;
 }
 
 /* operation: LOCK_EX, or that with LOCK_NB. */
@@ -162,12 +169,13 @@ static int lock_name(yoke_native *out, const char *name, int flags, int operatio
         int fd = -1;
         YOKE_TRY(yoke__memory_name_open(&fd, name, flags, 0600));
         int rc = lock_descriptor(fd, operation);
-        if (rc == YOKE_OK)
-            rc = has_name(fd, name);
-        if (rc == 1) {
+        int same = rc == YOKE_OK ? has_name(fd, name) : 0;
+        if (same > 0) {
             *out = fd;
             return YOKE_OK;
         }
+        if (same < 0)
+            rc = refused(errno, name);
         yoke__sys.close(fd);
         if (rc == YOKE_ENOTSUP)
             return lock_by_file(out, name, operation);
@@ -186,11 +194,14 @@ int yoke__memory_name_try_lock(yoke_native *out, const char *name)
     return lock_name(out, name, O_RDWR, LOCK_EX | LOCK_NB);
 }
 
+/* After failures too, whose note stays: so it notes nothing. */
 void yoke__memory_name_unlock(yoke_native lock, const char *name)
 {
+    char        full[YOKE__MEMORY_NAME_SIZE];
     struct stat status;
+    yoke__memory_full_name(full, name);
     if (yoke__sys.fstat((int)lock, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0 &&
         status.st_nlink > 0 && has_name((int)lock, name) == 1)
-        (void)yoke__memory_unlink(name);
+        (void)yoke__sys.shm_unlink(full);
     yoke__sys.close((int)lock);
 }

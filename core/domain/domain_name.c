@@ -33,6 +33,7 @@ static int resolve(uint64_t *user, const char **rest, const char *text)
     char                   name[YOKE__NAME_SIZE];
     const char            *colon = strchr(text, ':');
     *rest = colon ? colon + 1 : text;
+    YOKE_TRY(check_part("domain", *rest, text));
     if (!ops->name_user)
         return yoke__fail(YOKE_ENOTSUP, "backend '%s' has no named memory", yoke__backend()->name);
     if (!colon)
@@ -51,7 +52,6 @@ int yoke__domain_name(char out[YOKE__NAME_SIZE], const char *text)
     if (!text || length == 0 || length >= YOKE__NAME_SIZE)
         return yoke__fail(YOKE_EINVAL, "a domain's name has 1 to %u characters, not %zu", YOKE__NAME_SIZE - 1, length);
     YOKE_TRY(resolve(&user, &rest, text));
-    YOKE_TRY(check_part("domain", rest, text));
     YOKE_TRY(yoke__backend()->memory->name_user(&self, NULL));
     int size = user == self ? snprintf(out, YOKE__NAME_SIZE, "%s", rest)
                             : snprintf(out, YOKE__NAME_SIZE, "%llu:%s", (unsigned long long)user, rest);

@@ -1,4 +1,4 @@
-/* Judging a domain by a copy of its first bytes, which may be anything. */
+/* Judging a domain by copies of parts of it, which may be anything. */
 #include "names.h"
 
 #include "../backend.h"
@@ -8,43 +8,61 @@
 
 #include <stdlib.h>
 
-#define HEADER_BYTES sizeof(yoke__header)
-#define GLANCE_BYTES offsetof(yoke__domain_layout, threads)
+#define BATCH YOKE__SLOTS_FIRST
 
 int yoke__glance_begin(yoke__glance *glance)
 {
-    *glance = (yoke__glance){.copy = calloc(1, sizeof *glance->copy)};
-    return glance->copy ? YOKE_OK : yoke__fail(YOKE_ENOMEM, "no memory for a look at named domains");
+    *glance = (yoke__glance){.header = malloc(sizeof *glance->header),
+                             .participants = malloc(BATCH * sizeof *glance->participants)};
+    if (glance->header && glance->participants)
+        return YOKE_OK;
+    yoke__glance_end(glance);
+    return yoke__fail(YOKE_ENOMEM, "no memory for a look at named domains");
 }
 
 void yoke__glance_end(yoke__glance *glance)
 {
-    free(glance->copy);
-    glance->copy = NULL;
+    free(glance->header);
+    free(glance->participants);
+    *glance = (yoke__glance){.code = YOKE_ENOENT};
 }
 
-void yoke__slots_count(yoke__domain_layout *layout, uint32_t *alive, uint32_t *dead)
+void yoke__slots_count(yoke__participant *slots, uint32_t n, uint32_t *alive, uint32_t *dead)
 {
-    yoke_domain domain = {.layout = layout};
-    *alive = *dead = 0;
-    for (uint32_t i = 0, bound = yoke__slot_bound(&domain); i < bound; i++) {
-        yoke__participant *participant = &layout->participants[i];
-        uint64_t           word = yoke__a64_load_acquire(&participant->word);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t word = yoke__a64_load_acquire(&slots[i].word);
         if (yoke__slot_state_of(word) == YOKE__SLOT_FREE)
             continue;
-        if (yoke__slot_alive(participant, word))
+        if (yoke__slot_alive(&slots[i], word))
             ++*alive;
         else
             ++*dead;
     }
 }
 
+/* What is not there was never claimed. */
+static int count_participants(yoke__glance *glance, const char *name)
+{
+    yoke_domain domain = {.layout = (yoke__domain_layout *)(void *)glance->header}; /* only its header is looked at */
+    uint32_t    bound = yoke__slot_bound(&domain);
+    for (uint32_t i = 0; i < bound; i += BATCH) {
+        uint64_t offset = offsetof(yoke__domain_layout, participants) + i * sizeof *glance->participants;
+        uint32_t n = bound - i < BATCH ? bound - i : BATCH;
+        size_t   got = 0;
+        YOKE_TRY(yoke__backend()->memory->name_read(name, &glance->about, offset, glance->participants,
+                                                    n * sizeof *glance->participants, &got));
+        yoke__slots_count(glance->participants, (uint32_t)(got / sizeof *glance->participants), &glance->alive,
+                          &glance->dead);
+    }
+    return YOKE_OK;
+}
+
 /* Whether this process can judge it: see yoke__domain_peek() and yoke__domain_validate(), which look at mapped memory. */
 static int check(const yoke__glance *glance, size_t got, const char *name)
 {
-    const yoke__header *header = &glance->copy->header;
+    const yoke__header *header = glance->header;
     yoke_identity       self;
-    YOKE_TRY(yoke__domain_check_header(header, got < HEADER_BYTES ? 0 : glance->about.size, name));
+    YOKE_TRY(yoke__domain_check_header(header, got < sizeof *header ? 0 : glance->about.size, name));
     YOKE_TRY(yoke__backend()->life->self(&self));
     if (header->space != self.space)
         return yoke__fail(YOKE_EPROTO, "%s: it is of another pid namespace or boot", name);
@@ -53,14 +71,10 @@ static int check(const yoke__glance *glance, size_t got, const char *name)
 
 int yoke__glance_at(yoke__glance *glance, const char *name)
 {
-    const yoke_memory_ops *ops = yoke__backend()->memory;
-    size_t                 got = 0;
-    YOKE_TRY(ops->name_read(name, &glance->about, 0, glance->copy, GLANCE_BYTES, &got));
+    size_t got = 0;
+    YOKE_TRY(yoke__backend()->memory->name_read(name, &glance->about, 0, glance->header, sizeof *glance->header, &got));
     glance->alive = glance->dead = 0;
-    glance->finished = got >= sizeof glance->copy->header.magic &&
-                       yoke__a64_load_relaxed(&glance->copy->header.magic) != 0;
+    glance->finished = got >= sizeof glance->header->magic && yoke__a64_load_relaxed(&glance->header->magic) != 0;
     glance->code = glance->finished ? check(glance, got, name) : YOKE_EPROTO;
-    if (glance->code == YOKE_OK)
-        yoke__slots_count(glance->copy, &glance->alive, &glance->dead);
-    return YOKE_OK;
+    return glance->code == YOKE_OK ? count_participants(glance, name) : YOKE_OK;
 }

@@ -290,7 +290,7 @@ int yoke_domain_info_get(yoke_domain *domain, yoke_domain_info *out)
     memcpy(told.name, domain->name, sizeof told.name);
     told.committed = yoke__a64_load_relaxed(&header->committed);
     yoke__domain_tell(&told, header);
-    yoke__slots_count(domain->layout, &told.alive, &told.dead);
+    yoke__slots_count(domain->layout->participants, yoke__slot_bound(domain), &told.alive, &told.dead);
     yoke__report_fill(out, &told, sizeof told);
     return YOKE_OK;
 }

@@ -88,7 +88,7 @@ static yoke_domain_info tell(const yoke__glance *glance, const char *name)
                              .dead = glance->dead};
     snprintf(info.name, sizeof info.name, "%s", name);
     if (glance->code == YOKE_OK)
-        yoke__domain_tell(&info, &glance->copy->header);
+        yoke__domain_tell(&info, glance->header);
     return info;
 }
 

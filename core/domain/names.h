@@ -27,13 +27,14 @@ int64_t yoke__names_reclaim(bool (*mine)(const char *name), yoke__leftover *judg
 
 /* -- domains */
 
-/* A copy of what stands in a domain, up to its participants. */
+/* Copies of what stands in a domain. */
 typedef struct yoke__glance {
-    yoke_memory_about    about;
-    yoke__domain_layout *copy;        /* calloc'ed; beyond the participants zero */
-    int                  code;        /* YOKE_OK: a domain of this version and build, of this pid namespace */
-    bool                 finished;    /* its maker has finished it; else nothing in it counts */
-    uint32_t             alive, dead; /* participants, if code is YOKE_OK */
+    yoke_memory_about  about;
+    yoke__header      *header;
+    yoke__participant *participants; /* a batch of them */
+    int                code;         /* YOKE_OK: a domain of this version and build, of this pid namespace */
+    bool               finished;     /* its maker has finished it; else nothing in it counts */
+    uint32_t           alive, dead;  /* participants, if code is YOKE_OK */
 } yoke__glance;
 /* A glance to be filled again and again. YOKE_ENOMEM. */
 int  yoke__glance_begin(yoke__glance *glance);
@@ -43,8 +44,8 @@ int yoke__glance_at(yoke__glance *glance, const char *name);
 
 /* Fills what stands in a sound header, mapped or a copy. */
 void yoke__domain_tell(yoke_domain_info *out, const yoke__header *header);
-/* How many of its participants live, or can't be told dead, and how many are not yet recovered. */
-void yoke__slots_count(yoke__domain_layout *layout, uint32_t *alive, uint32_t *dead);
+/* Adds how many of n slots have somebody who lives, or can't be told dead, and how many somebody not yet recovered. */
+void yoke__slots_count(yoke__participant *slots, uint32_t n, uint32_t *alive, uint32_t *dead);
 
 /* Is it the name of a domain, and not of a segment? */
 bool yoke__name_is_domain(const char *name);

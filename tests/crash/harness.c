@@ -408,7 +408,7 @@ static outcome run_all(const crash_case *test, crash_result *out)
     double  end = seconds_now() + seconds;
     outcome result = run_from(test, RECORD, seconds / FIRSTS_SHARE, out);
     size_t  count = points_of(&first_way, test->stride);
-    out->possible = count + 1;
+    out->possible = first_way.count + 1;
     for (size_t k = 0; k < count && !is_over(test, result, out); k++) {
         if (k >= FIRSTS_LEAST && seconds_now() > end) {
             break;
@@ -419,6 +419,14 @@ static outcome run_all(const crash_case *test, crash_result *out)
     return result;
 }
 
+void crash_print(const crash_case *test, const char *how, const crash_result *result)
+{
+    printf("kill points: %-32s %6llu, by %s; %llu killed, %llu more during recovery%s%s\n", test->name,
+           (unsigned long long)result->possible, how, (unsigned long long)result->points,
+           (unsigned long long)result->second_points, result->first[0] ? ": " : "", result->first);
+    fflush(stdout);
+}
+
 bool crash_run(const crash_case *test, crash_result *out)
 {
     *out = (crash_result){0};
@@ -427,13 +435,7 @@ bool crash_run(const crash_case *test, crash_result *out)
     void (*before)(int) = signal(SIGALRM, hangs);
     outcome result = run_all(test, out);
     signal(SIGALRM, before);
-    printf("crash: %-28s %6llu of %6llu kill points", test->name, (unsigned long long)out->points,
-           (unsigned long long)out->possible);
-    if (test->recover) {
-        printf(", %6llu during recovery", (unsigned long long)out->second_points);
-    }
-    printf("%s%s\n", out->faults || result == OUTCOME_FAILED ? ": " : "", out->first);
-    fflush(stdout);
+    crash_print(test, "instructions", out);
     return result != OUTCOME_FAILED && out->points > 0;
 }
 

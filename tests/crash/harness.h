@@ -37,7 +37,7 @@ typedef struct crash_case {
 
 typedef struct crash_result {
     uint64_t points;        /* kills of the victim */
-    uint64_t possible;      /* how many there would be */
+    uint64_t possible;      /* how many there are */
     uint64_t second_points; /* kills during recover */
     uint64_t faults;        /* verifications that failed */
     char     first[256];    /* the first of them */
@@ -53,6 +53,9 @@ bool crash_run_points(const crash_case *test, crash_result *out);
 /* Likewise: nobody is killed here, but `recover` is stopped before each of its stores in turn, a rival runs `operation`
  * until it is through or sleeps, and then both go on to their ends. */
 bool crash_run_race(const crash_case *test, crash_result *out);
+
+/* One line for the table of docs/design/crash_points.md, the same for all: "kill points: OPERATION COUNT, by HOW; …". */
+void crash_print(const crash_case *test, const char *how, const crash_result *result);
 
 /* Takes the name of an open domain out of the file system: even if the test itself is killed, nothing stays. */
 void crash_hide(const yoke_domain *domain);

@@ -41,6 +41,7 @@ function(yoke_crash_mutant name test source from to)
 endfunction()
 
 yoke_crash_mutant_test(allocator_kill)
+yoke_crash_mutant_test(domain_kill)
 foreach(test IN ITEMS queue_kill queue_hold_kill queue_limit_kill queue_carry_kill)
   yoke_crash_mutant_test(${test} YOKE_CRASH_POINTS)
 endforeach()
@@ -62,6 +63,20 @@ yoke_crash_mutant(rebuild_of_old_lists allocator_kill domain/heap.c "    yoke__f
 yoke_crash_mutant(held_forgotten allocator_kill domain/allocator.c
   "(kind == YOKE__BLOCK_TOKEN || kind == YOKE__BLOCK_HELD)" "(kind == YOKE__BLOCK_TOKEN)")
 yoke_crash_mutant(linked_freed allocator_kill domain/allocator.c "    if (linked) {" "    if (linked && offset == 0) {")
+
+# -- named domains: what is done to a name too early, too late or not at all.
+yoke_crash_mutant(living_reclaimed domain_kill domain/reclaim.c "glance.alive == 0" "glance.alive < 1000")
+yoke_crash_mutant(unfinished_not_reclaimed domain_kill domain/reclaim.c
+  "if (rc == YOKE_OK && glance.finished && glance.code != YOKE_OK)" "if (rc == YOKE_OK && glance.code != YOKE_OK)")
+yoke_crash_mutant(name_gone_with_first domain_kill domain/domain_named.c
+  "if (locked && !is_alive(domain))" "if (locked)")
+yoke_crash_mutant(name_kept_by_last domain_kill domain/domain_named.c
+  "(void)ops->unlink(domain->name);" "(void)domain;")
+yoke_crash_mutant(dead_not_cleared domain_kill domain/domain_named.c
+  "if (is_alive(domain)) {" "if (is_alive(domain) || rc == YOKE_OK) {")
+yoke_crash_mutant(look_hides_a_death domain_kill domain/death.c
+  "    if (rc == YOKE_OWNER_DIED)\n        yoke__a32_store_release(&header->registry_dirty, 1);\n    return rc >= 0;"
+  "    return rc >= 0;")
 
 # Without slices, who sleeps never hears of a change whose maker died before it rang.
 foreach(case IN ITEMS 1 2)

@@ -90,6 +90,7 @@ bool crash_run_points(const crash_case *test, crash_result *out)
         /* The second sweep begins elsewhere each time, so that strides meet all pairs in the long run. */
         bool again = true;
         out->points++;
+        out->possible = first + 1;
         for (uint64_t second = first % second_stride; again && out->faults < 20; second += second_stride) {
             again = trial(test, first, second, &killed, out) && test->recover;
         }
@@ -97,9 +98,7 @@ bool crash_run_points(const crash_case *test, crash_result *out)
             break;
         }
     }
-    printf("points: %-27s %6llu kill points, %6llu during recovery%s%s\n", test->name, (unsigned long long)out->points,
-           (unsigned long long)out->second_points, out->faults ? ": " : "", out->first);
-    fflush(stdout);
+    crash_print(test, "stores", out);
     return out->points + out->second_points > 0;
 }
 
@@ -182,8 +181,7 @@ bool crash_run_race(const crash_case *test, crash_result *out)
         }
         test->tear_down(test->context);
     }
-    printf("race: %-29s %6llu places%s%s\n", test->name, (unsigned long long)out->points, out->faults ? ": " : "",
-           out->first);
-    fflush(stdout);
+    out->possible = out->points;
+    crash_print(test, "stops in a race", out);
     return out->points > 1;
 }

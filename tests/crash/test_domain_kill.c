@@ -1,8 +1,14 @@
 /*
- * A process is killed at every instruction of opening and closing a named domain. Whoever comes next can open it, alone
- * or with those who were in it, and the last one to close it leaves nothing behind.
+ * A process is killed while it makes, opens, closes, lists, reclaims or looks into a named domain, and a second one while
+ * it finds what the first has left. Whoever comes next can open it, alone or with those who were in it; nobody who lives
+ * loses it, and the last one to close it leaves nothing behind.
+ *
+ * Built twice: here at instructions; with YOKE_CRASH_POINTS before every shared store, which is where the second process
+ * comes in. And once more for each planted
+ * fault of mutants.cmake, with CRASH_MUTANT: then at least one kill must be found out.
  */
 #include "core/domain/allocator.h"
+#include "core/domain/directory.h"
 #include "core/domain/participant.h"
 #include "harness.h"
 
@@ -10,12 +16,26 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <yoke/sync.h>
 
 #include <cmocka.h>
+
+#ifndef CRASH_MUTANT
+#define CRASH_MUTANT 0
+#endif
+
+#ifdef YOKE_CRASH_POINTS
+#define RUN    crash_run_points
+#define SECOND 7u
+#else
+#define RUN    crash_run
+#define SECOND 499u
+#endif
 
 typedef struct fixture {
     char         name[64];
@@ -39,6 +59,8 @@ static bool exists(const char *name)
     }
     return fd >= 0;
 }
+
+/* ---- what victims do --------------------------------------------------------------------------------------------- */
 
 static void set_up_nothing(void *context)
 {
@@ -65,6 +87,72 @@ static void open_and_close_theirs(void *context)
     close_theirs(context);
 }
 
+/* Joins, recovers whoever died in it, and leaves. */
+static void open_recover_and_close(void *context)
+{
+    fixture *f = context;
+    open_theirs(context);
+    (void)yoke__domain_recover(f->theirs);
+    close_theirs(context);
+}
+
+static void reclaim(void *context)
+{
+    fixture *f = context;
+    (void)yoke_domain_reclaim(f->name);
+}
+
+static bool see(void *user, const yoke_domain_info *info)
+{
+    const fixture *f = user;
+    return strcmp(info->name, f->name) != 0;
+}
+
+static void list(void *context)
+{
+    (void)yoke_domain_list(see, context);
+}
+
+static void describe(void *context)
+{
+    fixture *f = context;
+    char     text[1024];
+    (void)yoke_domain_describe(f->theirs, text, sizeof text, NULL);
+}
+
+static void make_and_close_lock(void *context)
+{
+    fixture   *f = context;
+    yoke_lock *lock;
+    if (yoke_lock_create(&lock, YOKE_OPTIONS(yoke_lock_options, .domain = f->theirs, .name = "door",
+                                             .mode = YOKE_OPEN_OR_CREATE)) < 0) {
+        _exit(5);
+    }
+    yoke_lock_close(lock);
+}
+
+/* ---- what must hold ---------------------------------------------------------------------------------------------- */
+
+/* The domain is in order, and works. */
+static const char *use(yoke_domain *domain)
+{
+    static char text[256];
+    yoke_lock  *lock;
+    yoke__domain_recover(domain);
+    void *block = yoke__alloc(domain, 5000, 0);
+    if (!block || yoke__alloc_check(domain, NULL) < 0) {
+        return "its heap is not in order";
+    }
+    yoke__free(domain, block);
+    if (yoke__directory_check(domain) < 0 ||
+        yoke_lock_create(&lock, YOKE_OPTIONS(yoke_lock_options, .domain = domain, .name = "door")) < 0) {
+        snprintf(text, sizeof text, "its directory is not in order: %s", yoke_last_error()->text);
+        return text;
+    }
+    yoke_lock_close(lock);
+    return NULL;
+}
+
 static const char *verify(void *context)
 {
     static char text[256];
@@ -73,39 +161,20 @@ static const char *verify(void *context)
         snprintf(text, sizeof text, "it can't be opened: %s", yoke_last_error()->text);
         return text;
     }
-    yoke__domain_recover(f->mine);
-    void *block = yoke__alloc(f->mine, 5000, 0);
-    int   rc = block ? yoke__alloc_check(f->mine, NULL) : YOKE_ENOMEM;
-    yoke__free(f->mine, block);
+    const char *wrong = use(f->mine);
     yoke_domain_close(f->mine);
-    if (rc < 0) {
-        return "its heap is not in order";
+    return wrong ? wrong : exists(f->name) ? "it is still there after the last close" : NULL;
+}
+
+/* After a reclaim that was killed, another one finds nothing, or what is left. */
+static const char *verify_reclaimed(void *context)
+{
+    fixture *f = context;
+    int64_t  rc = yoke_domain_reclaim(f->name);
+    if (rc != 1 && rc != YOKE_ENOENT) {
+        return "it can't be reclaimed any more";
     }
-    return exists(f->name) ? "it is still there after the last close" : NULL;
-}
-
-static void run(crash_case test)
-{
-    fixture      f = {.name = ""};
-    crash_result result;
-    snprintf(f.name, sizeof f.name, "domain-kill-%ld", (long)getpid());
-    test.set_up = test.set_up ? test.set_up : set_up_nothing;
-    test.verify = test.verify ? test.verify : verify;
-    test.context = &f;
-    assert_true(crash_run(&test, &result));
-    assert_int_equal(result.faults, 0);
-}
-
-static void test_dying_while_making_a_domain(void **state)
-{
-    (void)state;
-    run((crash_case){.name = "domain, create", .operation = open_theirs});
-}
-
-static void test_dying_while_closing_a_domain(void **state)
-{
-    (void)state;
-    run((crash_case){.name = "domain, last close", .enter = open_theirs, .operation = close_theirs});
+    return exists(f->name) ? "it is still there after a reclaim" : verify(context);
 }
 
 /* ---- with somebody else in it ------------------------------------------------------------------------------------ */
@@ -148,14 +217,28 @@ static void set_up_keeper(void *context)
     keeper.go = go[1];
 }
 
+/* A process makes the domain and dies. */
+static void set_up_dead(void *context)
+{
+    int   status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        open_theirs(context);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static const char *verify_with_keeper(void *context)
 {
-    fixture *f = context;
-    uint64_t id = 0;
-    int      status;
+    fixture    *f = context;
+    uint64_t    id = 0;
+    const char *wrong = NULL;
+    int         status;
     if (yoke_domain_open(&f->mine, f->name, &options) == YOKE_OK) {
         id = yoke__domain_header(f->mine)->id;
-        yoke__domain_recover(f->mine);
+        wrong = use(f->mine);
         yoke_domain_close(f->mine);
     }
     bool there = exists(f->name);
@@ -166,7 +249,68 @@ static const char *verify_with_keeper(void *context)
     if (id != keeper.id) {
         return "another domain took its name, or it can't be opened";
     }
-    return !there ? "its name went while it was in use" : exists(f->name) ? "its name stayed" : NULL;
+    return wrong ? wrong : !there ? "its name went while it was in use" : exists(f->name) ? "its name stayed" : NULL;
+}
+
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t found; /* planted faults */
+
+static void run_once(crash_case test)
+{
+    crash_result result;
+    if (CRASH_MUTANT && found) {
+        return;
+    }
+    test.expect_fault = CRASH_MUTANT;
+    assert_true(RUN(&test, &result) || CRASH_MUTANT);
+    found += result.faults;
+    if (!CRASH_MUTANT && result.faults) {
+        fail_msg("%s", result.first);
+    }
+}
+
+/* Stepping through two operations takes half a minute for each case: only if every kill is asked for. */
+static bool kills_two(void)
+{
+#ifdef YOKE_CRASH_POINTS
+    return true;
+#else
+    const char *full = getenv("YOKE_CRASH_FULL");
+    return full && *full && strcmp(full, "0") != 0;
+#endif
+}
+
+/* Once for the operation alone, and once with a second process that is killed too, in what it does after the first. */
+static void run(crash_case test, const char *name_of_both, void (*recover)(void *))
+{
+    fixture f = {.name = ""};
+    snprintf(f.name, sizeof f.name, "domain-kill-%ld", (long)getpid());
+    test.set_up = test.set_up ? test.set_up : set_up_nothing;
+    test.verify = test.verify ? test.verify : verify;
+    test.context = &f;
+    test.part = 3;
+    run_once(test);
+    if (recover && kills_two()) {
+        test.name = name_of_both;
+        test.recover = recover;
+        test.second_stride = SECOND;
+        run_once(test);
+    }
+}
+
+static void test_dying_while_making_a_domain(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, create", .operation = open_theirs}, "domain, create, then join",
+        open_recover_and_close);
+}
+
+static void test_dying_while_closing_a_domain(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, last close", .enter = open_theirs, .operation = close_theirs},
+        "domain, last close, then join", open_recover_and_close);
 }
 
 static void test_dying_while_joining_or_leaving_a_domain_in_use(void **state)
@@ -175,19 +319,94 @@ static void test_dying_while_joining_or_leaving_a_domain_in_use(void **state)
     run((crash_case){.name = "domain, join and leave",
                      .set_up = set_up_keeper,
                      .operation = open_and_close_theirs,
-                     .verify = verify_with_keeper});
+                     .verify = verify_with_keeper},
+        "domain, join and leave, then join", open_recover_and_close);
+}
+
+static void test_dying_while_reclaiming_the_dead(void **state)
+{
+    (void)state;
+    run(
+        (crash_case){
+            .name = "domain, reclaim", .set_up = set_up_dead, .operation = reclaim, .verify = verify_reclaimed},
+        "domain, reclaim, then again", reclaim);
+}
+
+static void test_a_reclaim_takes_nothing_from_the_living(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, reclaim beside the living",
+                     .set_up = set_up_keeper,
+                     .operation = reclaim,
+                     .verify = verify_with_keeper},
+        NULL, NULL);
+    run((crash_case){.name = "domain, join and leave",
+                     .set_up = set_up_keeper,
+                     .operation = open_and_close_theirs,
+                     .verify = verify_with_keeper},
+        "domain, join and leave, then reclaim", reclaim);
+}
+
+static void test_dying_while_listing(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, list", .set_up = set_up_keeper, .operation = list, .verify = verify_with_keeper},
+        NULL, NULL);
+}
+
+static void test_dying_while_looking_into_a_domain(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, describe",
+                     .set_up = set_up_keeper,
+                     .enter = open_theirs,
+                     .operation = describe,
+                     .verify = verify_with_keeper},
+        NULL, NULL);
+}
+
+static void open_and_describe(void *context)
+{
+    open_theirs(context);
+    describe(context);
+}
+
+/* Whoever only looks takes a dead holder's lock, and leaves what that one left half done to those who recover. */
+static void test_dying_while_making_an_object_and_while_looking_at_that(void **state)
+{
+    (void)state;
+    run((crash_case){.name = "domain, make and close a lock",
+                     .set_up = set_up_keeper,
+                     .enter = open_theirs,
+                     .operation = make_and_close_lock,
+                     .verify = verify_with_keeper},
+        "domain, make a lock, then look", open_and_describe);
+}
+
+static void test_a_planted_fault_is_found(void **state)
+{
+    (void)state;
+    assert_true(!CRASH_MUTANT || found > 0);
 }
 
 int main(void)
 {
+#ifndef YOKE_CRASH_POINTS
     if (!crash_supported()) {
         puts("crash: this system doesn't let a process trace its children: skipped");
         return 77;
     }
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dying_while_making_a_domain),
         cmocka_unit_test(test_dying_while_closing_a_domain),
         cmocka_unit_test(test_dying_while_joining_or_leaving_a_domain_in_use),
+        cmocka_unit_test(test_dying_while_reclaiming_the_dead),
+        cmocka_unit_test(test_a_reclaim_takes_nothing_from_the_living),
+        cmocka_unit_test(test_dying_while_listing),
+        cmocka_unit_test(test_dying_while_looking_into_a_domain),
+        cmocka_unit_test(test_dying_while_making_an_object_and_while_looking_at_that),
+        cmocka_unit_test(test_a_planted_fault_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
