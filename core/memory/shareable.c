@@ -214,19 +214,19 @@ static yoke__handle *handle_of(const yoke_shareable *list)
     return (yoke__handle *)(uintptr_t)&list->handle;
 }
 
-int yoke__shareable_enter(const yoke_shareable *list)
+int yoke__shareable_enter(const yoke_shareable *handle)
 {
-    yoke__handle    *handle = handle_of(list);
-    yoke__shareable *state = handle->object;
-    int              code = yoke__lock_acquire(handle, handle->id, &state->writer, YOKE_FOREVER);
+    yoke__handle    *checked = handle_of(handle);
+    yoke__shareable *state = checked->object;
+    int              code = yoke__lock_acquire(checked, checked->id, &state->writer, YOKE_FOREVER);
     return code < 0 ? code : YOKE_OK;
 }
 
-void yoke__shareable_exit(const yoke_shareable *list)
+void yoke__shareable_exit(const yoke_shareable *handle)
 {
-    yoke__handle    *handle = handle_of(list);
-    yoke__shareable *state = handle->object;
-    (void)yoke__lock_release(handle, handle->id, &state->writer);
+    yoke__handle    *checked = handle_of(handle);
+    yoke__shareable *state = checked->object;
+    (void)yoke__lock_release(checked, checked->id, &state->writer);
 }
 
 int yoke_shareable_set(yoke_shareable *list, size_t index, const yoke_item *item)

@@ -67,15 +67,16 @@ int yoke__shm_note(yoke__reference *out, const yoke_shm *shm, yoke_domain *domai
         YOKE_TRY(make_note(&made, v, domain));
     yoke__views_lock();
     handle = find_note(v, domain);
-    if (!handle) { /* else another thread was faster */
+    if (!handle && made) { /* else another thread was faster */
         made->extra = v->notes;
         v->notes = handle = made;
         made = NULL;
     }
-    *out = yoke__handle_reference(handle);
+    if (handle)
+        *out = yoke__handle_reference(handle);
     yoke__views_unlock();
     yoke__handle_close(made, NULL);
-    return YOKE_OK;
+    return handle ? YOKE_OK : yoke__fail(YOKE_ECLOSED, "the segment was closed while it was put into a message");
 }
 
 void yoke__shm_notes_close(yoke__view *v)

@@ -18,6 +18,9 @@
  * time lose one of the two. Hold the lock, or use what is whole by itself:
  *
  * ```c
+ * yoke_value *total;
+ * yoke_array *row;
+ * ...
  * YOKE_TRY(YOKE_VALUE_FETCH_ADD(total, int, 5, NULL));
  * YOKE_TRY(YOKE_ARRAY_SET(row, double, 3, 0.5));
  * ```
