@@ -3,7 +3,6 @@
 
 #include "../error.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- what the types hold ----------------------------------------------------------------------------------------- */
@@ -187,6 +186,12 @@ static int change_integer(uint32_t update, const integer_type *type, size_t size
     }
 }
 
+/* Without isnan(): some systems' rounds to float first. */
+static bool is_nan(double x)
+{
+    return !(x <= 0) && !(x >= 0);
+}
+
 /* Of float too: a sum of two floats rounded to double first is the same float. */
 static double change_double(uint32_t update, double value, double n)
 {
@@ -196,8 +201,8 @@ static double change_double(uint32_t update, double value, double n)
     case YOKE_UPDATE_SUBTRACT:
         return value - n;
     default: /* a number wins over NaN */
-        if (isnan(value) || isnan(n))
-            return isnan(value) ? n : value;
+        if (is_nan(value) || is_nan(n))
+            return is_nan(value) ? n : value;
         return (value < n) == (update == YOKE_UPDATE_MIN) ? value : n;
     }
 }
