@@ -2,7 +2,8 @@
  * A process is killed at every instruction of making, opening, closing, unlinking and reclaiming named segments: who uses
  * one goes on undisturbed, the name is free or can be made so, what is to stay stays whole, and nothing is left behind.
  *
- * Built twice: here the victim is killed at every n-th instruction; with YOKE_CRASH_POINTS before every shared store. And
+ * Built twice: here the victim is killed at every n-th instruction; with YOKE_CRASH_POINTS before every shared store, and who
+ * comes after it before every store of its own. And
  * once more for each planted fault of mutants.cmake, with CRASH_MUTANT defined: then at least one kill must be
  * followed by a complaint.
  */
@@ -32,9 +33,12 @@
 #endif
 
 #ifdef YOKE_CRASH_POINTS
-#define RUN crash_run_points
+#define RUN       crash_run_points
+#define AFTER(by) by
 #else
 #define RUN crash_run
+#define AFTER(by)                                                                                                      \
+    NULL /* a second process killed for each of so many would take minutes: before each store it is quick */
 #endif
 
 #define SIZE 5000
@@ -275,53 +279,79 @@ static void run(crash_case test)
 static void killed_while_making_one(void **state)
 {
     (void)state;
-    run((crash_case){.name = "segment, make", .operation = open_theirs, .verify = verify_gone});
-    run((crash_case){.name = "segment, make, reclaim", .operation = open_theirs, .verify = verify_reclaimed});
+    run((crash_case){
+        .name = "segment, make", .operation = open_theirs, .recover = AFTER(open_theirs), .verify = verify_gone});
+    run((crash_case){.name = "segment, make, reclaim",
+                     .operation = open_theirs,
+                     .recover = AFTER(reclaim_it),
+                     .verify = verify_reclaimed});
 }
 
 static void killed_while_closing_as_the_last(void **state)
 {
     (void)state;
-    run((crash_case){
-        .name = "segment, last close", .enter = open_theirs, .operation = close_theirs, .verify = verify_gone});
+    run((crash_case){.name = "segment, last close",
+                     .enter = open_theirs,
+                     .operation = close_theirs,
+                     .recover = AFTER(reclaim_it),
+                     .verify = verify_gone});
 }
 
 static void killed_while_another_uses_it(void **state)
 {
     (void)state;
     now.kept = true;
-    run((crash_case){.name = "segment, open and close", .operation = open_and_close_theirs, .verify = verify_in_use});
+    run((crash_case){.name = "segment, open and close",
+                     .operation = open_and_close_theirs,
+                     .recover = AFTER(open_and_close_theirs),
+                     .verify = verify_in_use});
 }
 
 static void killed_while_unlinking_what_another_uses(void **state)
 {
     (void)state;
     now.kept = true;
-    run((crash_case){.name = "segment, unlink", .operation = unlink_it, .verify = verify_unlinked_in_use});
+    run((crash_case){.name = "segment, unlink",
+                     .operation = unlink_it,
+                     .recover = AFTER(unlink_it),
+                     .verify = verify_unlinked_in_use});
 }
 
 static void killed_with_one_that_stays(void **state)
 {
     (void)state;
     now.persist = true;
-    run((crash_case){.name = "staying, make", .operation = open_theirs, .verify = verify_made_to_stay});
+    run((crash_case){.name = "staying, make",
+                     .operation = open_theirs,
+                     .recover = AFTER(open_and_close_theirs),
+                     .verify = verify_made_to_stay});
     now.persist = true;
     run((crash_case){.name = "staying, open and close",
                      .set_up = set_up_left,
                      .operation = open_and_close_theirs,
+                     .recover = AFTER(open_and_close_theirs),
                      .verify = verify_still_stays});
     now.persist = true;
-    run((crash_case){
-        .name = "staying, unlink", .set_up = set_up_left, .operation = unlink_it, .verify = verify_unlinked_or_not});
+    run((crash_case){.name = "staying, unlink",
+                     .set_up = set_up_left,
+                     .operation = unlink_it,
+                     .recover = AFTER(unlink_it),
+                     .verify = verify_unlinked_or_not});
 }
 
 static void killed_while_clearing_what_the_dead_left(void **state)
 {
     (void)state;
-    run((crash_case){
-        .name = "leftover, reclaim", .set_up = set_up_left, .operation = reclaim_it, .verify = verify_reclaimed});
-    run((crash_case){
-        .name = "leftover, make anew", .set_up = set_up_left, .operation = open_theirs, .verify = verify_gone});
+    run((crash_case){.name = "leftover, reclaim",
+                     .set_up = set_up_left,
+                     .operation = reclaim_it,
+                     .recover = AFTER(reclaim_it),
+                     .verify = verify_reclaimed});
+    run((crash_case){.name = "leftover, make anew",
+                     .set_up = set_up_left,
+                     .operation = open_theirs,
+                     .recover = AFTER(open_theirs),
+                     .verify = verify_gone});
 }
 
 static void the_planted_fault_is_found(void **state)
