@@ -7,6 +7,7 @@
  * once more for each planted fault of mutants.cmake, with CRASH_MUTANT defined: then at least one kill must be
  * followed by a complaint.
  */
+#include "core/backend.h"
 #include "core/memory/segment.h"
 #include "harness.h"
 #include "support/child.h"
@@ -269,8 +270,10 @@ static void run(crash_case test)
     found = result.faults > 0;
     if (!CRASH_MUTANT && found)
         fail_msg("%s: %llu faults, the first: %s", test.name, (unsigned long long)result.faults, result.first);
-    if (found) { /* for whatever test comes after it */
-        (void)yoke_shm_unlink(now.name);
+    if (found) { /* whatever stands there: nothing may stay behind */
+        char full[YOKE__SEGMENT_FULL_NAME];
+        yoke__segment_full_name(full, yoke__segment_self(), now.name);
+        (void)yoke__backend()->memory->unlink(full);
         now.mine = NULL;
     }
     now.persist = now.kept = false;
