@@ -112,7 +112,7 @@ do_sanitize() {
 # in tests/support/threads.supp, with its reason; nothing of the library is.
 threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.watch_busy
     conformance.watch_ends conformance.watch_native conformance.wait_many unit.lock unit.local unit.queue
-    unit.queue_close unit.queue_redelivered unit.queue_task"
+    unit.queue_close unit.queue_redelivered unit.queue_task stress.shareable unit.shareable"
 
 do_threads() {
     step "threads: the thread sanitizer over tests of many threads in one process"

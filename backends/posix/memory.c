@@ -315,6 +315,13 @@ static void memory_close(yoke_memory *memory)
     *memory = (yoke_memory){.handle = YOKE_NO_NATIVE};
 }
 
+static int memory_protect(yoke_memory *memory, uint64_t from, uint64_t to)
+{
+    if (yoke__sys.mprotect((uint8_t *)memory->base + from, (size_t)(to - from), PROT_READ) < 0)
+        return yoke__posix_fail("can't make memory read-only");
+    return YOKE_OK;
+}
+
 const yoke_memory_ops yoke__posix_memory = {
     .struct_size = sizeof(yoke_memory_ops),
     .create = memory_create,
@@ -334,4 +341,5 @@ const yoke_memory_ops yoke__posix_memory = {
     .name_each = yoke__memory_name_each,
 #endif
     .name_user = yoke__memory_name_user,
+    .protect = memory_protect,
 };

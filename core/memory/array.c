@@ -55,6 +55,64 @@ void yoke_array_close(yoke_array *array)
     yoke__cell_close(array, YOKE__KIND_ARRAY);
 }
 
+/* ---- whole by themselves ----------------------------------------------------------------------------------------- */
+
+int yoke_array_update_(yoke_array *array, yoke_type type, size_t size, size_t index, yoke_update update,
+                       const void *operand, void *before)
+{
+    yoke__change change = {.update = (uint32_t)update, .operand = operand, .before = before};
+    return yoke__cell_change(array, YOKE__KIND_ARRAY, type, size, index, &change);
+}
+
+int yoke_array_compare_exchange_(yoke_array *array, yoke_type type, size_t size, size_t index, void *expected,
+                                 const void *desired)
+{
+    yoke__change change = {.update = YOKE__UPDATE_COMPARE, .operand = desired, .before = expected};
+    return yoke__cell_change(array, YOKE__KIND_ARRAY, type, size, index, &change);
+}
+
+/* The elements from first on, if there are as many. */
+static uint8_t *elements(const yoke_array *array, yoke_type type, size_t size, size_t first, size_t count)
+{
+    uint8_t *data = yoke__cell_data(array, YOKE__KIND_ARRAY, type, size);
+    size_t   there = data ? yoke_array_count(array) : 0;
+    if (!data || (first <= there && count <= there - first))
+        return data ? data + first * size : NULL;
+    yoke__fail(YOKE_ERANGE, "%zu elements from index %zu on in an array of %zu", count, first, there);
+    return NULL;
+}
+
+static int copy(yoke_array *array, void *to, const void *from, size_t bytes)
+{
+    int held = yoke__cell_enter(array, YOKE__KIND_ARRAY);
+    if (held < 0)
+        return held;
+    if (bytes)
+        memcpy(to, from, bytes);
+    YOKE_TRY(yoke__cell_exit(array, YOKE__KIND_ARRAY));
+    return held;
+}
+
+int yoke_array_read_(yoke_array *array, yoke_type type, size_t size, size_t first, size_t count, void *out)
+{
+    const uint8_t *data = elements(array, type, size, first, count);
+    if (!data)
+        return yoke__noted();
+    if (!out && count)
+        return yoke__fail(YOKE_EINVAL, "the place for elements of an array is NULL");
+    return copy(array, out, data, count * size);
+}
+
+int yoke_array_write_(yoke_array *array, yoke_type type, size_t size, size_t first, size_t count, const void *from)
+{
+    uint8_t *data = elements(array, type, size, first, count);
+    if (!data)
+        return yoke__noted();
+    if (!from && count)
+        return yoke__fail(YOKE_EINVAL, "the elements for an array are at NULL");
+    return copy(array, data, from, count * size);
+}
+
 /* ---- text -------------------------------------------------------------------------------------------------------- */
 
 static char *characters(const yoke_array *array, size_t *count)

@@ -3,8 +3,8 @@
 
 #include "../domain/inspect.h"
 #include "../error.h"
-#include "../local.h"
 #include "../options.h"
+#include "borrow.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -139,29 +139,10 @@ void *yoke__cell_data(const void *handle, yoke__kind kind, yoke_type type, size_
     return (uint8_t *)cell + YOKE__CELL_DATA;
 }
 
-/* Guards the first borrowing of a lock by a handle: handle->extra. */
-static yoke__mutex borrowing = YOKE__MUTEX_INIT;
-
-static void before_fork(void)
-{
-    yoke__mutex_lock(&borrowing);
-}
-
-static void after_fork(void)
-{
-    yoke__mutex_unlock(&borrowing);
-}
-
-static void after_fork_in_child(void)
-{
-    yoke__mutex_reset(&borrowing);
-}
-
 yoke_lock *yoke__cell_lock(const void *handle, yoke__kind kind)
 {
     yoke__handle *checked = yoke__handle_check(handle, kind);
     yoke__cell   *cell;
-    yoke_lock    *lock;
     if (!checked)
         return NULL;
     cell = checked->object;
@@ -169,31 +150,39 @@ yoke_lock *yoke__cell_lock(const void *handle, yoke__kind kind)
         yoke__fail(YOKE_ENOTSUP, "the %s was made without a lock", yoke__kind_name(kind));
         return NULL;
     }
-    yoke__fork_hook_add(before_fork, after_fork, after_fork_in_child);
-    yoke__mutex_lock(&borrowing);
-    lock = checked->extra;
-    if (!lock && yoke__lock_borrow(&lock, checked, &cell->lock) == YOKE_OK)
-        checked->extra = lock;
-    lock = checked->extra;
-    yoke__mutex_unlock(&borrowing);
-    return lock;
+    return yoke__borrow(checked, &cell->lock);
+}
+
+int yoke__cell_enter(const void *handle, yoke__kind kind)
+{
+    yoke__handle *checked = yoke__handle_check(handle, kind);
+    yoke__cell   *cell = checked ? checked->object : NULL;
+    if (!cell)
+        return yoke__noted();
+    return cell->locked ? yoke__lock_acquire(checked, checked->id, &cell->lock, YOKE_FOREVER) : YOKE_OK;
+}
+
+int yoke__cell_exit(const void *handle, yoke__kind kind)
+{
+    yoke__handle *checked = yoke__handle_check(handle, kind);
+    yoke__cell   *cell = checked ? checked->object : NULL;
+    if (!cell)
+        return yoke__noted();
+    return cell->locked ? yoke__lock_release(checked, checked->id, &cell->lock) : YOKE_OK;
+}
+
+static void wake_sleepers(yoke__handle *handle)
+{
+    yoke__lock_wake(handle->domain, &((yoke__cell *)handle->object)->lock);
 }
 
 void yoke__cell_close(void *handle, yoke__kind kind)
 {
-    yoke__handle *checked;
-    yoke_lock    *lock;
-    if (!handle)
-        return;
-    checked = yoke__handle_check(handle, kind);
+    yoke__handle *checked = handle ? yoke__handle_check(handle, kind) : NULL;
     if (!checked)
         return;
-    yoke__mutex_lock(&borrowing);
-    lock = checked->extra;
-    checked->extra = NULL;
-    yoke__mutex_unlock(&borrowing);
-    yoke__lock_return(lock);
-    yoke__handle_close(checked, NULL);
+    yoke__borrow_end(checked);
+    yoke__handle_close(checked, wake_sleepers);
 }
 
 /* ---- for people -------------------------------------------------------------------------------------------------- */

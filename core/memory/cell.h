@@ -32,6 +32,32 @@ void      *yoke__cell_data(const void *handle, yoke__kind kind, yoke_type type, 
 yoke_lock *yoke__cell_lock(const void *handle, yoke__kind kind);
 void       yoke__cell_close(void *handle, yoke__kind kind);
 
+/* The lock, if there is one, around work of ours: YOKE_OK, YOKE_OWNER_DIED, or why it wasn't had. */
+int yoke__cell_enter(const void *handle, yoke__kind kind);
+int yoke__cell_exit(const void *handle, yoke__kind kind);
+
+/* What is done to an element at once. */
+enum {
+    YOKE__UPDATE_COMPARE = YOKE_UPDATE_MAX + 1, /* before: what is expected */
+    YOKE__UPDATE_ADD_INT64                      /* operand: an int64_t, whatever integer the element is */
+};
+typedef struct yoke__change {
+    uint32_t    update; /* yoke_update, or one of those above */
+    const void *operand;
+    void       *before; /* one element, or NULL */
+    uint64_t   *after;  /* what stands there now, of an integer as 64 bits; or NULL */
+} yoke__change;
+/* Checks the type, takes the lock if there is one, and changes the element. Codes as yoke_value_update_(). */
+int yoke__cell_change(const void *handle, yoke__kind kind, yoke_type type, size_t size, size_t index,
+                      const yoke__change *change);
+/* The same for a scalar that lies there, without type, bounds or lock. */
+int yoke__scalar_change(void *at, uint32_t type, size_t size, const yoke__change *change);
+/* Whether an element of that size is changed by one atomic operation. */
+static inline bool yoke__is_scalar(uint64_t size)
+{
+    return size == 1 || size == 2 || size == 4 || size == 8;
+}
+
 /* describe() of both kinds. */
 void yoke__cell_describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size);
 

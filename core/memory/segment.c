@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static yoke__segment_user *user_at(yoke__segment_header *segment, uint32_t index)
+static yoke__segment_user *user_at(const yoke__segment_header *segment, uint32_t index)
 {
-    return (yoke__segment_user *)((uint8_t *)segment + segment->users) + index;
+    return (yoke__segment_user *)(void *)((uint8_t *)(uintptr_t)segment + segment->users) + index;
 }
 
 /* ---- making and checking ----------------------------------------------------------------------------------------- */
@@ -19,45 +19,78 @@ static uint64_t whole_pages(uint64_t size)
     return (size + page - 1) / page * page;
 }
 
-/* "+name" among the names of memory, so that domains can't have the same. */
-void yoke__segment_full_name(char out[64], const char *name)
+uint64_t yoke__segment_self(void)
 {
-    snprintf(out, 64, "+%s", name);
+    uint64_t user = 0;
+    if (yoke__backend()->memory->name_user)
+        (void)yoke__backend()->memory->name_user(&user, NULL); /* can't fail for oneself */
+    return user;
 }
 
-static void fill_header(yoke__segment_header *segment, const char *name, uint64_t data, size_t size, uint64_t total)
+void yoke__segment_full_name(char out[YOKE__SEGMENT_FULL_NAME], uint64_t owner, const char *name)
+{
+    if (owner == yoke__segment_self())
+        snprintf(out, YOKE__SEGMENT_FULL_NAME, "+%s", name);
+    else
+        snprintf(out, YOKE__SEGMENT_FULL_NAME, "%llu:+%s", (unsigned long long)owner, name);
+}
+
+static uint32_t slots_of(const yoke__segment_spec *spec)
+{
+    if (!*spec->name)
+        return 0;
+    return spec->max_users ? spec->max_users : YOKE__SEGMENT_USERS;
+}
+
+static int identify(yoke__segment_identity *out)
+{
+    static yoke__a64 made; /* segments, by this process; a forked child has another pid */
+    yoke_identity    self;
+    YOKE_TRY(yoke__backend()->life->self(&self));
+    *out = (yoke__segment_identity){(uint64_t)self.pid, self.start, yoke__a64_add_acq_rel(&made, 1)};
+    return YOKE_OK;
+}
+
+static void fill_header(yoke__segment_header *segment, const yoke__segment_spec *spec,
+                        const yoke__segment_identity *identity, uint64_t data, uint64_t total)
 {
     segment->version = YOKE__SEGMENT_VERSION;
-    segment->user_count = *name ? YOKE__SEGMENT_USERS : 0;
+    segment->user_count = slots_of(spec);
     segment->users = whole_pages(sizeof *segment);
     segment->data = data;
-    segment->size = size;
+    segment->size = spec->size;
     segment->total = total;
-    snprintf(segment->name, sizeof segment->name, "%s", name);
+    segment->owner = spec->owner;
+    segment->identity = *identity;
+    segment->persist = spec->persist;
+    snprintf(segment->name, sizeof segment->name, "%s", spec->name);
     /* release: pairs with the acquire in yoke__segment_check; who sees the magic sees the rest */
     yoke__a64_store_release(&segment->magic, YOKE__SEGMENT_MAGIC);
 }
 
-int yoke__segment_make(yoke_memory *out, const char *name, size_t size)
+int yoke__segment_make(yoke_memory *out, const yoke__segment_spec *spec)
 {
-    size_t   slots = *name ? YOKE__SEGMENT_USERS * sizeof(yoke__segment_user) : 0;
+    uint64_t slots = slots_of(spec) * sizeof(yoke__segment_user);
     uint64_t data = whole_pages(sizeof(yoke__segment_header)) + whole_pages(slots);
-    uint64_t total;
-    char     full[64];
-    if (size > SIZE_MAX / 2 - data)
-        return yoke__fail(YOKE_ENOMEM, "a segment of %zu bytes is more than the address space", size);
-    total = whole_pages(data + size);
-    if (total > yoke__backend()->memory->available())
-        return yoke__fail(YOKE_ENOMEM, "a segment of %zu bytes is more than the %llu that are left", size,
-                          (unsigned long long)yoke__backend()->memory->available());
-    yoke__segment_full_name(full, name);
-    YOKE_TRY(yoke__backend()->memory->create(out, *name ? full : NULL, total, total, 0));
-    fill_header(out->base, name, data, size, total);
+    uint64_t total, left = yoke__backend()->memory->available();
+    char     full[YOKE__SEGMENT_FULL_NAME];
+
+    yoke__segment_identity identity = {0};
+    if (spec->size > SIZE_MAX / 2 - data)
+        return yoke__fail(YOKE_ENOMEM, "a segment of %zu bytes is more than the address space", spec->size);
+    total = whole_pages(data + spec->size);
+    if (total > left)
+        return yoke__fail(YOKE_ENOMEM, "a segment of %zu bytes is more than the %llu that are left", spec->size,
+                          (unsigned long long)left);
+    YOKE_TRY(identify(&identity));
+    yoke__segment_full_name(full, spec->owner, spec->name);
+    YOKE_TRY(yoke__backend()->memory->create(out, *spec->name ? full : NULL, total, total, spec->permissions));
+    fill_header(out->base, spec, &identity, data, total);
     return YOKE_OK;
 }
 
 /* What is written in a header, against the memory that there is. */
-static int check_header(const yoke__segment_header *segment, uint64_t there)
+static int check_figures(const yoke__segment_header *segment, uint64_t there)
 {
     uint64_t slots = (uint64_t)segment->user_count * sizeof(yoke__segment_user);
     if (segment->version != YOKE__SEGMENT_VERSION)
@@ -66,18 +99,16 @@ static int check_header(const yoke__segment_header *segment, uint64_t there)
     if (segment->total > there)
         return yoke__fail(YOKE_EPROTO, "the segment says %llu bytes, but there are %llu",
                           (unsigned long long)segment->total, (unsigned long long)there);
-    if (segment->user_count > YOKE__SEGMENT_USERS || segment->users < sizeof *segment || segment->users % 8 ||
+    if (segment->user_count > YOKE__SEGMENT_USERS_MOST || segment->users < sizeof *segment || segment->users % 8 ||
         segment->data < segment->users || slots > segment->data - segment->users || segment->data > segment->total ||
         segment->size > segment->total - segment->data || !memchr(segment->name, 0, YOKE__SEGMENT_NAME))
         return yoke__fail(YOKE_EPROTO, "the header of the segment is damaged");
     return YOKE_OK;
 }
 
-int yoke__segment_check(const yoke_memory *first, bool *ready)
+int yoke__segment_check_header(const yoke__segment_header *segment, uint64_t there, bool *ready)
 {
-    const yoke__segment_header *segment = first->base;
-    uint64_t                    there, magic;
-    YOKE_TRY(yoke__backend()->memory->size(first, &there));
+    uint64_t magic;
     *ready = false;
     if (there < sizeof *segment)
         return YOKE_OK; /* the maker was sizing it */
@@ -87,20 +118,31 @@ int yoke__segment_check(const yoke_memory *first, bool *ready)
     if (magic != YOKE__SEGMENT_MAGIC)
         return yoke__fail(YOKE_EPROTO, "that memory is not a segment");
     *ready = true;
-    return check_header(segment, there);
+    return check_figures(segment, there);
+}
+
+int yoke__segment_check(const yoke_memory *first, bool *ready)
+{
+    uint64_t there = 0;
+    YOKE_TRY(yoke__backend()->memory->size(first, &there));
+    return yoke__segment_check_header(first->base, there, ready);
 }
 
 /* ---- users ------------------------------------------------------------------------------------------------------- */
 
-static bool is_alive(yoke__segment_user *user)
+static bool is_alive(const yoke__segment_user *user)
 {
     const yoke_life_ops *life = yoke__backend()->life;
     yoke_identity        who = {.pid = (int64_t)yoke__a64_load_relaxed(&user->pid),
                                 .start = yoke__a64_load_relaxed(&user->start),
                                 .space = yoke__a64_load_relaxed(&user->space)};
+    yoke_identity        self;
     yoke_native          watch;
     bool                 alive;
-    int                  code = life->watch(&watch, &who);
+    int                  code;
+    if (life->self(&self) == YOKE_OK && self.pid == who.pid && self.start == who.start && self.space == who.space)
+        return true;
+    code = life->watch(&watch, &who);
     if (code < 0)
         return code != YOKE_ENOENT; /* cannot tell: alive */
     alive = life->is_alive(watch) != 0;
@@ -108,13 +150,32 @@ static bool is_alive(yoke__segment_user *user)
     return alive;
 }
 
+static uint32_t free_slot(const yoke__segment_header *segment)
+{
+    uint32_t i = 0;
+    while (i < segment->user_count && yoke__a64_load_relaxed(&user_at(segment, i)->state) != YOKE__USE_NONE)
+        i++;
+    return i;
+}
+
+static void clear_dead(yoke__segment_header *segment)
+{
+    for (uint32_t i = 0; i < segment->user_count; i++) {
+        yoke__segment_user *user = user_at(segment, i);
+        if (yoke__a64_load_relaxed(&user->state) != YOKE__USE_NONE && !is_alive(user))
+            yoke__segment_release(segment, i);
+    }
+}
+
 int yoke__segment_claim(yoke__segment_header *segment, yoke__segment_use use, uint32_t *index)
 {
     yoke_identity self;
-    uint32_t      i = 0;
+    uint32_t      i = free_slot(segment);
     YOKE_TRY(yoke__backend()->life->self(&self));
-    while (i < segment->user_count && yoke__a64_load_relaxed(&user_at(segment, i)->state) != YOKE__USE_NONE)
-        i++;
+    if (i == segment->user_count) {
+        clear_dead(segment);
+        i = free_slot(segment);
+    }
     if (i == segment->user_count)
         return yoke__fail_object(YOKE_ENOMEM, segment->name, "segment '%s' has %lu users already", segment->name,
                                  (unsigned long)segment->user_count);
@@ -131,28 +192,21 @@ void yoke__segment_release(yoke__segment_header *segment, uint32_t index)
     yoke__a64_store_release(&user_at(segment, index)->state, YOKE__USE_NONE);
 }
 
-bool yoke__segment_land(yoke__segment_header *segment)
+void yoke__segment_land(yoke__segment_header *segment, uint32_t index)
 {
-    for (uint32_t i = 0; i < segment->user_count; i++) {
-        if (yoke__a64_load_relaxed(&user_at(segment, i)->state) == YOKE__USE_FLIGHT) {
-            yoke__segment_release(segment, i);
+    if (index < segment->user_count && yoke__a64_load_relaxed(&user_at(segment, index)->state) == YOKE__USE_FLIGHT)
+        yoke__segment_release(segment, index);
+}
+
+bool yoke__segment_users_live(const yoke__segment_user *users, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (yoke__a64_load_acquire(&users[i].state) != YOKE__USE_NONE && is_alive(&users[i]))
             return true;
-        }
-    }
     return false;
 }
 
-bool yoke__segment_in_use(yoke__segment_header *segment)
+bool yoke__segment_in_use(const yoke__segment_header *segment)
 {
-    bool found = false;
-    for (uint32_t i = 0; i < segment->user_count; i++) {
-        yoke__segment_user *user = user_at(segment, i);
-        if (yoke__a64_load_acquire(&user->state) == YOKE__USE_NONE)
-            continue;
-        if (is_alive(user))
-            found = true;
-        else
-            yoke__segment_release(segment, i);
-    }
-    return found;
+    return yoke__segment_users_live(user_at(segment, 0), segment->user_count);
 }

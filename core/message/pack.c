@@ -102,6 +102,8 @@ yoke__kind yoke__kind_of_handle(uint32_t kind)
         return YOKE__KIND_ARRAY;
     case YOKE_H_shm:
         return YOKE__KIND_SHM;
+    case YOKE_H_shareable:
+        return YOKE__KIND_SHAREABLE;
     default:
         return YOKE__KIND_NONE;
     }

@@ -59,13 +59,16 @@ static int open_conn(yoke_conn **out, const arrival *from, const yoke__start_ent
 
 static int open_segment(yoke_shm **out, const arrival *from, const yoke__start_entry *entry)
 {
-    if (entry->value >= from->start->native_count)
-        return yoke__fail(YOKE_EPROTO, "segment %llu of %zu was not passed along", (unsigned long long)entry->value,
-                          from->start->native_count);
+    yoke__shm_passage passed;
+    size_t            index = yoke__segment_entry_read(entry->value, &passed);
+
+    if (index >= from->start->native_count)
+        return yoke__fail(YOKE_EPROTO, "segment %zu of %zu was not passed along", index, from->start->native_count);
+    passed.native = from->start->natives[index];
     if (!from->start->shms)
-        return yoke__shm_import(out, from->start->natives[entry->value]);
-    *out = from->start->shms[entry->value]; /* forked: it is mapped already */
-    yoke__shm_arrive(*out);
+        return yoke__shm_import(out, &passed);
+    *out = from->start->shms[index]; /* forked: it is mapped already */
+    yoke__shm_arrive(*out, passed.flight);
     return YOKE_OK;
 }
 

@@ -69,16 +69,19 @@ static int stow_conn(yoke__cargo *cargo, yoke__start_entry *entry, const yoke__p
 /* Counts as a user on its way from here on, until the child has it or the cargo is freed. */
 static int stow_segment(yoke__cargo *cargo, yoke__start_entry *entry, const void *item)
 {
-    size_t    index = cargo->native_count;
-    yoke_shm *shm = (yoke_shm *)(uintptr_t)item;
+    size_t            index = cargo->native_count;
+    yoke_shm         *shm = (yoke_shm *)(uintptr_t)item;
+    yoke__shm_passage passed = {.native = YOKE_NO_NATIVE};
 
     if (index == YOKE__START_NATIVES)
         return yoke__fail(YOKE_EMSGSIZE, "one start can carry %d connections and segments, not more",
                           YOKE__START_NATIVES);
-    YOKE_TRY(yoke__shm_pass(&cargo->natives[index], shm));
+    YOKE_TRY(yoke__shm_pass(&passed, shm));
     entry->what = YOKE__ENTRY_SEGMENT;
-    entry->value = index;
+    entry->value = yoke__segment_entry(index, &passed);
+    cargo->natives[index] = passed.native;
     cargo->shms[index] = shm;
+    cargo->flights[index] = passed.flight;
     cargo->native_count++;
     return YOKE_OK;
 }
@@ -147,8 +150,9 @@ static int allocate(yoke__cargo *cargo)
     cargo->natives = calloc(conns, sizeof *cargo->natives);
     cargo->conns = calloc(conns, sizeof *cargo->conns);
     cargo->shms = calloc(conns, sizeof *cargo->shms);
+    cargo->flights = calloc(conns, sizeof *cargo->flights);
     cargo->given = calloc(conns, sizeof *cargo->given);
-    if (!cargo->moves || !cargo->natives || !cargo->conns || !cargo->shms || !cargo->given)
+    if (!cargo->moves || !cargo->natives || !cargo->conns || !cargo->shms || !cargo->flights || !cargo->given)
         return yoke__fail(YOKE_ENOMEM, "no memory for %zu connections among arguments", conns);
     return YOKE_OK;
 }
@@ -200,7 +204,7 @@ void yoke__cargo_free(yoke__cargo *cargo)
         if (cargo->conns[i])
             yoke__conn_move_abort(&cargo->moves[i]);
         else
-            yoke__shm_stay(cargo->shms[i]);
+            yoke__shm_stay(cargo->shms[i], cargo->flights[i]);
     }
     for (size_t i = 0; i < cargo->kept_count; i++)
         yoke__handle_close(cargo->kept[i], NULL);
@@ -208,6 +212,7 @@ void yoke__cargo_free(yoke__cargo *cargo)
     free(cargo->natives);
     free(cargo->conns);
     free(cargo->shms);
+    free(cargo->flights);
     free(cargo->given);
     free(cargo->kept);
     free(cargo->entries);

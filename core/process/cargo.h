@@ -17,8 +17,9 @@ typedef struct yoke__cargo {
     yoke__start_entry *entries; /* one per packed handle */
     yoke__conn_move   *moves;   /* connections, in order of the natives; unused where a native is a segment's */
     yoke_native       *natives;
-    yoke_conn        **conns; /* their handles; NULL where a native is a segment's */
-    yoke_shm         **shms;  /* handles of segments; NULL where a native is a connection's */
+    yoke_conn        **conns;   /* their handles; NULL where a native is a segment's */
+    yoke_shm         **shms;    /* handles of segments; NULL where a native is a connection's */
+    uint32_t          *flights; /* slots of segments on their way, + 1 */
     bool              *given;
     size_t             native_count;
     uint64_t           unread_size; /* sum over moves */
@@ -40,5 +41,18 @@ void yoke__cargo_fill(const yoke__cargo *cargo, yoke__start_block *block, bool a
 
 /* In the child: the arguments of start, which stay for its life; block may be NULL if memory was inherited. */
 int yoke__cargo_unpack(const yoke_variant **out, const yoke__child_start *start, yoke__start_block *block);
+
+/* The value of a segment's entry. */
+static inline uint64_t yoke__segment_entry(size_t index, const yoke__shm_passage *passed)
+{
+    return (uint64_t)passed->read_only << 63 | (uint64_t)(passed->flight & 0x7fffffffu) << 32 | (uint32_t)index;
+}
+/* The index; the native is not set. */
+static inline size_t yoke__segment_entry_read(uint64_t value, yoke__shm_passage *passed)
+{
+    *passed = (yoke__shm_passage){
+        .native = YOKE_NO_NATIVE, .flight = (uint32_t)(value >> 32) & 0x7fffffffu, .read_only = value >> 63};
+    return (size_t)(uint32_t)value;
+}
 
 #endif

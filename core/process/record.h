@@ -79,7 +79,7 @@ typedef enum yoke__carried_kind {
     YOKE__ENTRY_ABROAD = 2,  /* value: id in the named domain, which the parent keeps a handle on */
     YOKE__ENTRY_CONN = 3,    /* value: {flags : 32 | index among the natives : 32} */
     YOKE__ENTRY_DOMAIN = 4,  /* named, or "" for the default one */
-    YOKE__ENTRY_SEGMENT = 5, /* value: index among the natives */
+    YOKE__ENTRY_SEGMENT = 5, /* value: {read only : 1 | slot in flight + 1 : 31 | index among the natives : 32} */
 } yoke__carried_kind;
 _Static_assert(sizeof(yoke__start_entry) == 88, "shared layout");
 

@@ -4,6 +4,7 @@
  */
 #include "../domain/allocator.h"
 #include "../error.h"
+#include "../memory/shm.h"
 #include "../message/message.h"
 #include "queue.h"
 
@@ -52,8 +53,12 @@ static int reference_to(yoke__reference *out, const yoke__queue *queue, const yo
     yoke__kind          kind = yoke__kind_of_handle(packed->kind);
     const yoke__handle *handle;
 
-    /* A connection's descriptor and a segment's memory would have to travel too. */
-    if (kind == YOKE__KIND_NONE || kind == YOKE__KIND_CONN || kind == YOKE__KIND_SHM)
+    if (kind == YOKE__KIND_SHM) { /* a note of it travels */
+        YOKE_TRY(yoke__shm_note(out, packed->handle, queue->domain));
+        return yoke__reference_add(queue->domain, *out);
+    }
+    /* A connection's descriptor would have to travel too. */
+    if (kind == YOKE__KIND_NONE || kind == YOKE__KIND_CONN)
         return yoke__fail(YOKE_ENOTSUP, "a %s can't be put into a queue, only objects of its domain",
                           yoke__item_kind_name(packed->kind));
     handle = yoke__handle_check(packed->handle, kind);
@@ -90,6 +95,12 @@ static int open_handle(void *user, uint32_t kind, uint32_t position, void **hand
 
     if (position >= from->block->handles)
         return yoke__fail(YOKE_EPROTO, "a message names a handle that doesn't travel with it");
+    if (kind == YOKE_H_shm) {
+        yoke_shm *segment;
+        YOKE_TRY(yoke__shm_open_noted(&segment, from->queue->domain, ids_of(from->block)[position]));
+        *handle = segment;
+        return YOKE_OK;
+    }
     YOKE_TRY(
         yoke__handle_open(&opened, from->queue->domain, yoke__kind_of_handle(kind), ids_of(from->block)[position]));
     *handle = opened;

@@ -83,6 +83,9 @@ typedef struct yoke_memory_ops {
     /** Number of a user: of the calling process if text is NULL, else by a user's name or a number written in digits.
      *  YOKE_ENOENT: there is none. Needed where name_lock is there. */
     int (*name_user)(uint64_t *out, const char *text);
+    /** Makes [from, to) of this process's mapping read-only, whole pages: writing there faults from now on. NULL: not
+     *  possible here. */
+    int (*protect)(yoke_memory *memory, uint64_t from, uint64_t to);
 } yoke_memory_ops;
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */

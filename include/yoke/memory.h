@@ -1,6 +1,6 @@
 /**
  * @file memory.h
- * Memory that processes share: single values, arrays, and segments of bytes.
+ * Memory that processes share: single values and arrays. Segments of bytes are in shm.h, lists in shareable.h.
  *
  * A *value* or an *array* has a C type, lives in a domain, and comes with a lock unless it is made without one. Programs
  * work on it by a pointer; the type is checked when the pointer is asked for:
@@ -15,13 +15,23 @@
  * ```
  *
  * Reading and writing by pointer takes no lock: `+= 1` is a read and a write, and two processes that do it at the same
- * time lose one of the two. Hold the lock, or use yoke_value_add().
+ * time lose one of the two. Hold the lock, or use what is whole by itself:
  *
- * A *segment* (`yoke_shm`) is bytes of any number outside of all domains. It is either anonymous, and passed to children
- * as an argument, or it has a name by which any process of the same user can open it.
+ * ```c
+ * yoke_value *total;
+ * yoke_array *row;
+ * ...
+ * YOKE_TRY(YOKE_VALUE_FETCH_ADD(total, int, 5, NULL));
+ * YOKE_TRY(YOKE_ARRAY_SET(row, double, 3, 0.5));
+ * ```
  *
- * All of these go away with their last user, however the users end. Memory is allocated for real when it is made: lack of
- * it is #YOKE_ENOMEM then, not a fault later.
+ * All of these work on a scalar by one atomic operation: whoever is killed in it has done it or not. If the value or
+ * array was made with a lock, they take it besides, and so respect those who work by pointer and hold it: don't call
+ * them while holding it. If it was made `unlocked` they are lock-free, and an element that is no scalar of 1, 2, 4 or 8
+ * bytes is #YOKE_ENOTSUP.
+ *
+ * Values and arrays go away with their last user, however the users end. Memory is allocated for real when they are made:
+ * lack of it is #YOKE_ENOMEM then, not a fault later.
  *
  * Any thread of any process that has a handle may call; not signal handlers. A forked child may use inherited handles.
  */
@@ -108,7 +118,6 @@ YOKE_API yoke_lock *yoke_array_lock(yoke_array *array);
  * @retval YOKE_ETYPE       Not an integer.
  * @retval YOKE_EINVAL      Not an open value.
  * @retval YOKE_ECLOSED     Another thread closed the value meanwhile, or its domain was left.
- * @retval YOKE_ENOMEM      No memory for the handle of its lock.
  * @retval YOKE_OWNER_DIED  Added, but somebody died holding the lock, and the value may be half changed.
  */
 YOKE_API int yoke_value_add(yoke_value *value, int64_t n, int64_t *now);
@@ -131,160 +140,67 @@ YOKE_API YOKE_CHECKED int yoke_array_set_string(yoke_array *array, const char *t
  */
 YOKE_API YOKE_CHECKED int yoke_array_get_string(const yoke_array *array, char *buffer, size_t capacity);
 
+/* ---- whole by themselves ------------------------------------------------------------------------------------------ */
+
+/** What is done to a scalar at once. */
+typedef enum yoke_update {
+    YOKE_UPDATE_LOAD,     /**< nothing, but reading it */
+    YOKE_UPDATE_EXCHANGE, /**< any type */
+    YOKE_UPDATE_ADD,      /**< integers, if the sum fits; float, double */
+    YOKE_UPDATE_SUBTRACT, /**< likewise */
+    YOKE_UPDATE_AND,      /**< integers, bool */
+    YOKE_UPDATE_OR,       /**< integers, bool */
+    YOKE_UPDATE_XOR,      /**< integers, bool */
+    YOKE_UPDATE_MIN,      /**< integers; float, double, where a number wins over NaN */
+    YOKE_UPDATE_MAX       /**< likewise */
+} yoke_update;
+
+/**
+ * What the macros YOKE_VALUE_LOAD(), YOKE_VALUE_STORE(), YOKE_VALUE_EXCHANGE() and YOKE_VALUE_FETCH_ADD() to
+ * YOKE_VALUE_FETCH_MAX() call.
+ *
+ * @param value    Of that type and size.
+ * @param operand  One element of that type. Not looked at by #YOKE_UPDATE_LOAD.
+ * @param before   Gets what stood there. May be NULL.
+ * @retval YOKE_OWNER_DIED  Done, but somebody died holding its lock, and what it guards may be half changed.
+ * @retval YOKE_ETYPE    It holds another type, and the sentence names both; or that can't be done to this type.
+ * @retval YOKE_ERANGE   The sum or difference doesn't fit the type; nothing was changed.
+ * @retval YOKE_ENOTSUP  Made unlocked, and no scalar.
+ * @retval YOKE_EINVAL   Not an open value, operand NULL, or no such update.
+ * @retval YOKE_ECLOSED  Another thread closed the value meanwhile, or its domain was left.
+ */
+YOKE_API int yoke_value_update_(yoke_value *value, yoke_type type, size_t size, yoke_update update, const void *operand,
+                                void *before);
+/**
+ * What YOKE_VALUE_COMPARE_EXCHANGE() calls: puts desired there if what stands there has the bytes of expected. (So 0.0 is
+ * not -0.0, a NaN is itself, and padding counts.)
+ *
+ * @param expected  Gets what stands there instead, with #YOKE_EBUSY.
+ * @retval YOKE_EBUSY  Something else stood there. Others as yoke_value_update_().
+ */
+YOKE_API YOKE_CHECKED int yoke_value_compare_exchange_(yoke_value *value, yoke_type type, size_t size, void *expected,
+                                                       const void *desired);
+/** What YOKE_ARRAY_GET(), YOKE_ARRAY_SET(), YOKE_ARRAY_EXCHANGE() and YOKE_ARRAY_FETCH_ADD() to YOKE_ARRAY_FETCH_MAX()
+ *  call: as yoke_value_update_(). #YOKE_ERANGE also: no such index. */
+YOKE_API int yoke_array_update_(yoke_array *array, yoke_type type, size_t size, size_t index, yoke_update update,
+                                const void *operand, void *before);
+/** What YOKE_ARRAY_COMPARE_EXCHANGE() calls. #YOKE_ERANGE: no such index. */
+YOKE_API YOKE_CHECKED int yoke_array_compare_exchange_(yoke_array *array, yoke_type type, size_t size, size_t index,
+                                                       void *expected, const void *desired);
+/** What YOKE_ARRAY_READ() calls: copies elements out, under the lock if there is one. Without one each is copied as by
+ *  pointer. #YOKE_ERANGE: past the end, and nothing was copied. Others as yoke_value_update_(). */
+YOKE_API int yoke_array_read_(yoke_array *array, yoke_type type, size_t size, size_t first, size_t count, void *out);
+/** What YOKE_ARRAY_WRITE() calls: copies elements in, likewise. */
+YOKE_API int yoke_array_write_(yoke_array *array, yoke_type type, size_t size, size_t first, size_t count,
+                               const void *from);
+
 /** Closes this process's handle, and the borrowed lock with it; pointers into it are void. NULL is fine. */
 YOKE_API void yoke_value_close(yoke_value *value);
 /** As yoke_value_close(). */
 YOKE_API void yoke_array_close(yoke_array *array);
 
-/* ---- segments ---------------------------------------------------------------------------------------------------- */
-
-/** Options of yoke_shm_create(); zero means default everywhere. */
-typedef struct yoke_shm_options {
-    YOKE_SIZED_(yoke_shm_options);
-    const char    *name; /**< NULL: anonymous. 1 to 62 letters, digits, '.', '_', '-' */
-    yoke_open_mode mode; /**< counts only with a name */
-} yoke_shm_options;
-
-/**
- * Makes a segment of zero bytes, or opens it if the name is there and the mode says so.
- *
- * An anonymous one can be passed as an argument to a child, where the system can (all of POSIX); not through queues. A
- * named one can be opened by any process of the same user; each open handle of a living process keeps it. When the last
- * user has closed it or died, the name is free again; a name that only dead processes used is cleared by the next who
- * asks for it. At most 500 processes can have a named one open.
- *
- * @param out      Gets the handle; the caller closes it.
- * @param size     Bytes; at least 1. With #YOKE_OPEN 0 stands for whatever size it has.
- * @param options  NULL for defaults: anonymous.
- * @retval YOKE_EEXIST  Mode #YOKE_CREATE, and the name is in use.
- * @retval YOKE_ENOENT  Mode #YOKE_OPEN, and nobody uses that name.
- * @retval YOKE_EINVAL  A bad name, mode or size; or it is there with another size, and the sentence names both.
- * @retval YOKE_EPROTO  What has that name is not a segment of this library, or of another version of it.
- * @retval YOKE_ENOMEM  Not that much memory is left, or no descriptor.
- * @retval YOKE_EACCES  The system refuses access.
- * @retval YOKE_ENOTSUP The backend has no named memory.
- */
-YOKE_API YOKE_CHECKED int yoke_shm_create(yoke_shm **out, size_t size, const yoke_shm_options *options);
-/** Opens a named segment of whatever size. As yoke_shm_create() with #YOKE_OPEN. */
-YOKE_API YOKE_CHECKED int yoke_shm_open(yoke_shm **out, const char *name);
-/** Start of the segment in this process, aligned to a page; other processes have it at other addresses. NULL on a bad
- *  handle. */
-YOKE_API void *yoke_shm_data(const yoke_shm *shm);
-/** Its bytes, as given when it was made; 0 on a bad handle. */
-YOKE_API size_t yoke_shm_size(const yoke_shm *shm);
-/** Its name, "" if it has none; NULL on a bad handle. Lives as long as the handle. */
-YOKE_API const char *yoke_shm_name(const yoke_shm *shm);
-/** Closes this process's handle; its data pointer is void. NULL is fine. */
-YOKE_API void yoke_shm_close(yoke_shm *shm);
-
 YOKE_END
 
-/* ---- what a program writes --------------------------------------------------------------------------------------- */
-
-/*
- *   YOKE_VALUE_CREATE(&value, T, initial, options)         makes a value of type T; for a structure write 0, and set its
- *                                                          members before it is passed on
- *   YOKE_VALUE_OPEN(&value, T, domain, name)               opens one by name; domain NULL: the default one
- *   YOKE_VALUE(value, T)                                   T *: where it lies; NULL if it is no T
- *   YOKE_ARRAY_CREATE(&array, T, count, initial, options)  initial: pointer to count elements, or NULL for zeros
- *   YOKE_ARRAY_OPEN(&array, T, domain, name)               opens one by name, of any count
- *   YOKE_ARRAY(array, T)                                   T *: its first element; NULL if it is no array of T
- *   YOKE_ARRAY_AT(array, T, index)                         T *: an element; NULL if there is no such element
- *
- * Pointers live as long as the handle.
- */
-#ifndef __cplusplus
-#define YOKE_TYPE_(T)                                                                                                  \
-    _Generic((T *)0, bool *: YOKE_TYPE_BOOL, char *: ((char)-1 < 0 ? YOKE_TYPE_I8 : YOKE_TYPE_U8),                     \
-        signed char *: YOKE_TYPE_I8, unsigned char *: YOKE_TYPE_U8, short *: YOKE_TYPE_I16,                            \
-        unsigned short *: YOKE_TYPE_U16, int *: YOKE_TYPE_I32, unsigned *: YOKE_TYPE_U32,                              \
-        long *: (sizeof(long) == 8 ? YOKE_TYPE_I64 : YOKE_TYPE_I32),                                                   \
-        unsigned long *: (sizeof(long) == 8 ? YOKE_TYPE_U64 : YOKE_TYPE_U32), long long *: YOKE_TYPE_I64,              \
-        unsigned long long *: YOKE_TYPE_U64, float *: YOKE_TYPE_F32, double *: YOKE_TYPE_F64, default: YOKE_TYPE_RAW)
-/** Makes a value of type T. For a structure write 0, and set its members before it is passed on. */
-#define YOKE_VALUE_CREATE(out, T, initial, options)                                                                    \
-    yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), &(const T){initial}, options)
-/** Opens a value by name; domain NULL: the default one. */
-#define YOKE_VALUE_OPEN(out, T, in_domain, by_name)                                                                    \
-    yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), NULL,                                                            \
-                       YOKE_OPTIONS(yoke_value_options, .domain = (in_domain), .name = (by_name), .mode = YOKE_OPEN))
-/** Makes an array. initial: pointer to count elements, or NULL for zeros. */
-#define YOKE_ARRAY_CREATE(out, T, count, initial, options)                                                             \
-    yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), count, initial, options)
-/** Opens an array by name, of any count. */
-#define YOKE_ARRAY_OPEN(out, T, in_domain, by_name)                                                                    \
-    yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), 0, NULL,                                                         \
-                       YOKE_OPTIONS(yoke_value_options, .domain = (in_domain), .name = (by_name), .mode = YOKE_OPEN))
-#else
-template <class T> struct yoke_type_of_ {
-    static const yoke_type type = YOKE_TYPE_RAW;
-};
-#define YOKE_TYPE_IS_(T, which)                                                                                        \
-    template <> struct yoke_type_of_<T> {                                                                              \
-        static const yoke_type type = which;                                                                           \
-    };
-YOKE_TYPE_IS_(bool, YOKE_TYPE_BOOL)
-YOKE_TYPE_IS_(char, ((char)-1 < 0 ? YOKE_TYPE_I8 : YOKE_TYPE_U8))
-YOKE_TYPE_IS_(signed char, YOKE_TYPE_I8)
-YOKE_TYPE_IS_(unsigned char, YOKE_TYPE_U8)
-YOKE_TYPE_IS_(short, YOKE_TYPE_I16)
-YOKE_TYPE_IS_(unsigned short, YOKE_TYPE_U16)
-YOKE_TYPE_IS_(int, YOKE_TYPE_I32)
-YOKE_TYPE_IS_(unsigned, YOKE_TYPE_U32)
-YOKE_TYPE_IS_(long, (sizeof(long) == 8 ? YOKE_TYPE_I64 : YOKE_TYPE_I32))
-YOKE_TYPE_IS_(unsigned long, (sizeof(long) == 8 ? YOKE_TYPE_U64 : YOKE_TYPE_U32))
-YOKE_TYPE_IS_(long long, YOKE_TYPE_I64)
-YOKE_TYPE_IS_(unsigned long long, YOKE_TYPE_U64)
-YOKE_TYPE_IS_(float, YOKE_TYPE_F32)
-YOKE_TYPE_IS_(double, YOKE_TYPE_F64)
-#undef YOKE_TYPE_IS_
-#define YOKE_TYPE_(T)                                      (yoke_type_of_<T>::type)
-/* What a value is made from: anything that becomes a T; for a structure a T or 0. */
-template <class T, bool raw = yoke_type_of_<T>::type == YOKE_TYPE_RAW> struct yoke_initial_ {
-    T value;
-    yoke_initial_(T from) : value(from) {}
-};
-template <class T> struct yoke_initial_<T, true> {
-    T value;
-    yoke_initial_(const T &from) : value(from) {}
-    yoke_initial_(int) : value() {}
-};
-template <class T> int yoke_value_make_(yoke_value **out, yoke_initial_<T> initial, const yoke_value_options *options)
-{
-    return yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), &initial.value, options);
-}
-inline yoke_value_options yoke_value_by_name_(yoke_domain *domain, const char *name)
-{
-    yoke_value_options options = yoke_value_options();
-    options.struct_size = sizeof options;
-    options.domain = domain;
-    options.name = name;
-    options.mode = YOKE_OPEN;
-    return options;
-}
-template <class T> int yoke_value_find_(yoke_value **out, const yoke_value_options &options)
-{
-    return yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), NULL, &options);
-}
-template <class T> int yoke_array_find_(yoke_array **out, const yoke_value_options &options)
-{
-    return yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), 0, NULL, &options);
-}
-template <class T>
-int yoke_array_make_(yoke_array **out, size_t count, const T *initial, const yoke_value_options *options)
-{
-    return yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), count, initial, options);
-}
-#define YOKE_VALUE_CREATE(out, T, initial, options)        yoke_value_make_<T>(out, initial, options)
-#define YOKE_VALUE_OPEN(out, T, domain, name)              yoke_value_find_<T>(out, yoke_value_by_name_(domain, name))
-#define YOKE_ARRAY_CREATE(out, T, count, initial, options) yoke_array_make_<T>(out, count, initial, options)
-#define YOKE_ARRAY_OPEN(out, T, domain, name)              yoke_array_find_<T>(out, yoke_value_by_name_(domain, name))
-#endif
-/** T *: where the value lies; NULL if it is no T. */
-#define YOKE_VALUE(value, T) ((T *)yoke_value_data_(value, YOKE_TYPE_(T), sizeof(T)))
-/** T *: the first element; NULL if it is no array of T. */
-#define YOKE_ARRAY(array, T) ((T *)yoke_array_data_(array, YOKE_TYPE_(T), sizeof(T)))
-/** T *: an element; NULL if there is no such element. */
-#define YOKE_ARRAY_AT(array, T, index) ((T *)yoke_array_at_(array, YOKE_TYPE_(T), sizeof(T), index))
+#include "memory_macros.h"
 
 #endif

@@ -34,6 +34,8 @@
 #include "message.h"
 #include "process.h"
 #include "queue.h"
+#include "shareable.h"
+#include "shm.h"
 #include "simple_queue.h"
 #include "sync.h"
 #include "variant.h"

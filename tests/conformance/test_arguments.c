@@ -185,6 +185,42 @@ static void a_start_that_fails_leaves_segments_as_they_were(void **state)
     assert_false(name_is_there(name));
 }
 
+/* ---- lists, and segments that are not to be written ---- */
+
+static int read_segment_and_set_list(const yoke_args *args)
+{
+    yoke_shm *shm = yoke_args_shm(args, 0);
+
+    if (!yoke_shm_is_read_only(shm) || yoke_shm_data(shm) || strcmp(yoke_shm_data_const(shm), "read me") != 0)
+        return -100;
+    return YOKE_SHAREABLE_SET(yoke_args_shareable(args, 1), 0, (const char *)yoke_shm_data_const(shm));
+}
+
+static void a_segment_opened_for_reading_stays_so_in_the_child(void **state)
+{
+    yoke_shm       *shm, *reader;
+    yoke_shareable *list;
+    const char     *name = unique();
+    char            text[16];
+
+    (void)state;
+    assert_int_equal(yoke_shm_create(&shm, 100, YOKE_OPTIONS(yoke_shm_options, .name = name)), 0);
+    assert_int_equal(
+        yoke_shm_create(&reader, 0, YOKE_OPTIONS(yoke_shm_options, .name = name, .mode = YOKE_OPEN, .read_only = true)),
+        0);
+    assert_int_equal(yoke_shareable_create(&list, YOKE_ARGS("7 bytes"), NULL), 0);
+    strcpy(yoke_shm_data(shm), "read me");
+    yoke_result result = result_of(read_segment_and_set_list, YOKE_ARGS(reader, list), NULL);
+    assert_int_equal(result.how, YOKE_RETURNED);
+    assert_int_equal(result.code, 0);
+    assert_int_equal(yoke_shareable_get_string(list, 0, text, sizeof text, NULL), 0);
+    assert_string_equal(text, "read me");
+    yoke_shareable_close(list);
+    yoke_shm_close(reader);
+    yoke_shm_close(shm);
+    assert_false(name_is_there(name)); /* what was on its way has arrived, and is gone with the child */
+}
+
 int main(int argc, char **argv)
 {
     yoke_main(argc, argv);
@@ -194,6 +230,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_anonymous_segment_outlives_its_makers_handle),
         cmocka_unit_test(a_named_segment_keeps_its_name_on_its_way_and_loses_it_at_last),
         cmocka_unit_test(a_start_that_fails_leaves_segments_as_they_were),
+        cmocka_unit_test(a_segment_opened_for_reading_stays_so_in_the_child),
     };
     return run_under_methods(tests);
 }

@@ -12,8 +12,8 @@ function(yoke_crash_mutant_test test)
 endfunction()
 
 # yoke_crash_mutant(name test source from to): in core/<source>, the text `from`, which must be there, becomes `to`.
-# Names are <room>.<fault>. Mutants of the queue, and with tests named ..._points, are killed before each shared store (points.h), others at
-# instructions.
+# Names are <room>.<fault>. Mutants of the queue, those of tests named points_... or ..._points, are killed before each
+# shared store (points.h), others at instructions.
 function(yoke_crash_mutant name test source from to)
   set(original "${PROJECT_SOURCE_DIR}/core/${source}")
   set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}.c")
@@ -32,7 +32,7 @@ function(yoke_crash_mutant name test source from to)
   yoke_test_executable(${target} "${mutant}")
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:crash_mutant_${test}>)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/include")
-  if(test MATCHES "^queue_|_points$")
+  if(test MATCHES "^(queue|points)_|_points$")
     set_source_files_properties("${mutant}" PROPERTIES
       COMPILE_OPTIONS "-include;${CMAKE_CURRENT_SOURCE_DIR}/crash/points.h")
     target_sources(${target} PRIVATE crash/points.c $<FILTER:$<TARGET_OBJECTS:yoke_points>,EXCLUDE,/${source}>)
@@ -113,6 +113,34 @@ yoke_crash_mutant(waiter_not_woken fair2 queue/queue.c "    yoke__word_wake(queu
 foreach(name IN ITEMS one_producer_starves waiter_not_woken)
   set_tests_properties(crash.mutant.${name} PROPERTIES ENVIRONMENT "YOKE_START_METHOD=fork")
 endforeach()
+
+# -- lists: an item's new copy is committed too early, or written where readers look.
+yoke_crash_mutant_test(shareable_kill)
+yoke_crash_mutant(version_before_copy shareable_kill memory/shareable_item.c
+  "    yoke__fence_seq_cst();\n    yoke__a64_store_relaxed(&to->head,"
+  "    yoke__a64_store_release(version, number);\n    yoke__a64_store_relaxed(&to->head,")
+yoke_crash_mutant(copy_in_use_overwritten shareable_kill memory/shareable_item.c
+  "*to = copy_of(version, number, place->room)" "*to = copy_of(version, number - 1, place->room)")
+
+# -- segments
+yoke_crash_mutant_test(shm_kill)
+yoke_crash_mutant(segment_magic_first shm_kill memory/segment.c
+  "    segment->version = YOKE__SEGMENT_VERSION;"
+  "    yoke__a64_store_release(&segment->magic, YOKE__SEGMENT_MAGIC);\n    segment->version = YOKE__SEGMENT_VERSION;")
+yoke_crash_mutant(segment_user_before_who shm_kill memory/segment.c
+  "    yoke__a64_store_relaxed(&user_at(segment, i)->pid, (uint64_t)self.pid);"
+  "    yoke__a64_store_release(&user_at(segment, i)->state, (uint64_t)use);\n    yoke__a64_store_relaxed(&user_at(segment, i)->pid, (uint64_t)self.pid);")
+add_library(crash_mutant_points_shm_kill OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/crash/test_shm_kill.c)
+yoke_compile_options(crash_mutant_points_shm_kill)
+target_compile_definitions(crash_mutant_points_shm_kill PRIVATE CRASH_MUTANT=1 YOKE_CRASH_POINTS
+  $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+target_include_directories(crash_mutant_points_shm_kill PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
+  "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
+yoke_crash_mutant(segment_gone_late points_shm_kill memory/shm.c
+  "    if (segment)\n        yoke__a32_store_release(&segment->gone, 1);\n    return yoke__backend()->memory->unlink(full);"
+  "    int code = yoke__backend()->memory->unlink(full);\n    if (segment)\n        yoke__a32_store_release(&segment->gone, 1);\n    return code;")
+yoke_crash_mutant(segment_reclaims_the_living points_shm_kill memory/shm_name.c
+  "*leftover = !alive && !segment.persist;" "*leftover = !segment.persist;")
 
 # -- the queue. A release store that moved up stands before what it must follow.
 yoke_crash_mutant(tail_before_record queue_kill queue/put.c

@@ -5,7 +5,7 @@
 #include "support/child.h"
 #include "support/leak.h"
 
-#include <yoke/memory.h>
+#include <yoke/shm.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -212,11 +212,14 @@ static void a_maker_killed_half_way_blocks_nobody(void **state)
     yoke_memory memory;
     yoke_shm   *shm;
     const char *name = unique("half");
-    char        full[64];
+    char        full[YOKE__SEGMENT_FULL_NAME];
     yoke_native lock;
-    yoke__segment_full_name(full, name);
+
+    yoke__segment_spec spec = {.owner = yoke__segment_self(), .size = 100};
+    snprintf(spec.name, sizeof spec.name, "%s", name);
+    yoke__segment_full_name(full, spec.owner, name);
     assert_int_equal(yoke__backend()->memory->name_lock(&lock, full), YOKE_OK);
-    assert_int_equal(yoke__segment_make(&memory, name, 100), YOKE_OK);
+    assert_int_equal(yoke__segment_make(&memory, &spec), YOKE_OK);
     yoke__a64_store_relaxed(&yoke__segment_of(&memory)->magic, 0); /* as if it had not come to that */
     yoke__backend()->memory->name_unlock(lock, full);
     yoke__backend()->memory->close(&memory);
@@ -306,24 +309,24 @@ static void a_forked_child_is_a_user_of_its_own(void **state)
 static void what_is_passed_keeps_its_name_until_it_arrives(void **state)
 {
     (void)state;
-    yoke_shm   *given, *arrived;
-    yoke_native native, second;
-    const char *name = unique("passed");
+    yoke_shm         *given, *arrived;
+    const char       *name = unique("passed");
+    yoke__shm_passage passed;
     assert_int_equal(yoke_shm_create(&given, 100, NAMED(name, YOKE_CREATE)), YOKE_OK);
     strcpy(yoke_shm_data(given), "cargo");
-    assert_int_equal(yoke__shm_pass(&native, given), YOKE_OK);
-    assert_int_equal(yoke__backend()->process->native_duplicate(&second, native), YOKE_OK);
+    assert_int_equal(yoke__shm_pass(&passed, given), YOKE_OK);
+    assert_int_equal(yoke__backend()->process->native_duplicate(&passed.native, passed.native), YOKE_OK);
     yoke_shm_close(given);
     assert_true(name_is_there(name)); /* in flight */
-    assert_int_equal(yoke__shm_import(&arrived, second), YOKE_OK);
+    assert_int_equal(yoke__shm_import(&arrived, &passed), YOKE_OK);
     assert_string_equal(yoke_shm_data(arrived), "cargo");
     assert_int_equal(yoke_shm_size(arrived), 100);
     yoke_shm_close(arrived);
     assert_false(name_is_there(name));
 
     assert_int_equal(yoke_shm_create(&given, 100, NAMED(name, YOKE_CREATE)), YOKE_OK);
-    assert_int_equal(yoke__shm_pass(&native, given), YOKE_OK);
-    yoke__shm_stay(given);
+    assert_int_equal(yoke__shm_pass(&passed, given), YOKE_OK);
+    yoke__shm_stay(given, passed.flight);
     yoke_shm_close(given);
     assert_false(name_is_there(name));
 }
@@ -331,14 +334,14 @@ static void what_is_passed_keeps_its_name_until_it_arrives(void **state)
 static void an_anonymous_one_is_passed_by_its_native(void **state)
 {
     (void)state;
-    yoke_shm   *given, *arrived = NULL;
-    yoke_native native, second;
+    yoke_shm         *given, *arrived = NULL;
+    yoke__shm_passage passed;
     assert_int_equal(yoke_shm_create(&given, 12345, NULL), YOKE_OK);
     strcpy(yoke_shm_data(given), "cargo");
-    assert_int_equal(yoke__shm_pass(&native, given), YOKE_OK);
-    assert_int_equal(yoke__backend()->process->native_duplicate(&second, native), YOKE_OK);
+    assert_int_equal(yoke__shm_pass(&passed, given), YOKE_OK);
+    assert_int_equal(yoke__backend()->process->native_duplicate(&passed.native, passed.native), YOKE_OK);
     yoke_shm_close(given);
-    assert_int_equal(yoke__shm_import(&arrived, second), YOKE_OK);
+    assert_int_equal(yoke__shm_import(&arrived, &passed), YOKE_OK);
     assert_string_equal(yoke_shm_data(arrived), "cargo");
     assert_int_equal(yoke_shm_size(arrived), 12345);
     yoke_shm_close(arrived);
@@ -350,9 +353,10 @@ static void a_native_that_is_no_segment_is_refused_and_stays_the_callers(void **
     yoke_memory memory;
     yoke_shm   *shm = NULL;
     assert_int_equal(yoke__backend()->memory->create(&memory, NULL, 65536, 65536, 0), YOKE_OK);
-    assert_int_equal(yoke__shm_import(&shm, memory.handle), YOKE_EPROTO);
+    const yoke__shm_passage passed = {.native = memory.handle};
+    assert_int_equal(yoke__shm_import(&shm, &passed), YOKE_EPROTO);
     memcpy(memory.base, "not a segment", 13);
-    assert_int_equal(yoke__shm_import(&shm, memory.handle), YOKE_EPROTO);
+    assert_int_equal(yoke__shm_import(&shm, &passed), YOKE_EPROTO);
     uint64_t size;
     assert_int_equal(yoke__backend()->memory->size(&memory, &size), YOKE_OK);
     yoke__backend()->memory->close(&memory);

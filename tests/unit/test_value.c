@@ -40,6 +40,11 @@ static void a_value_holds_its_initial_value(void **state)
     assert_int_equal(*YOKE_VALUE(i, int), -7);
     assert_int_equal(YOKE_VALUE(s, struct account)->total, 0);
     assert_true(*YOKE_VALUE(b, bool));
+    const struct account given = {1, 2, 3};
+    yoke_value          *filled;
+    assert_int_equal(YOKE_VALUE_CREATE(&filled, struct account, given, NULL), YOKE_OK);
+    assert_int_equal(YOKE_VALUE(filled, struct account)->total, 3);
+    yoke_value_close(filled);
     assert_int_equal((uintptr_t)YOKE_VALUE(s, struct account) % 16, 0);
     *YOKE_VALUE(i, int) += 1;
     assert_int_equal(*YOKE_VALUE(i, int), -6);
