@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* For the few functions of the fast paths that compilers would rather call. */
+#define YOKE__INLINE static inline __attribute__((always_inline))
+
 typedef struct yoke__a32 {
     _Atomic uint32_t word;
 } yoke__a32;

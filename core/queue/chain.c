@@ -106,7 +106,7 @@ yoke__ring *yoke__chain_advance(yoke__queue *queue)
 
         if (ring == &yoke__ring_nowhere)
             return NULL;
-        if (head != ring->tail_seen)
+        if (head != yoke__a64_load_relaxed(&ring->tail_seen))
             return ring;
         next = yoke__a64_load_acquire(&ring->next);
         if (next == 0 || head != yoke__a64_load_acquire(&ring->tail) || is_tail(queue, ring))

@@ -144,6 +144,20 @@ bool yoke_queue_full(const yoke_queue *handle)
     return full;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Few messages that no get has come to find yet are noted nowhere. */
+static uint64_t most_items(const yoke__queue *queue)
+{
+    uint64_t noted = larger(yoke__a64_load_relaxed(&queue->state->high_items),
+                            yoke__a32_load_relaxed(&queue->state->most_found));
+
+    return larger(noted, yoke__queue_count(queue));
+}
+
 int yoke_queue_stats(yoke_queue *handle, yoke_queue_statistics *out)
 {
     yoke__queue        queue;
@@ -161,6 +175,6 @@ int yoke_queue_stats(yoke_queue *handle, yoke_queue_statistics *out)
     out->redelivered = yoke__a64_load_relaxed(&state->redelivered);
     out->put_waits = yoke__a64_load_relaxed(&state->put_waits);
     out->get_waits = yoke__a64_load_relaxed(&state->get_waits);
-    out->most_items = yoke__a64_load_relaxed(&state->high_items);
+    out->most_items = most_items(&queue);
     return YOKE_OK;
 }

@@ -43,7 +43,7 @@ static int refuse(const yoke__get *get, yoke__content content)
 }
 
 /* Is it what the caller wants, and where does it go? */
-static inline int accept(yoke__get *get, yoke__content content, uint64_t size)
+YOKE__INLINE int accept(yoke__get *get, yoke__content content, uint64_t size)
 {
     get->size = size;
     if (content == get->content && get->make_target)
@@ -98,15 +98,14 @@ static int move_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const 
     return YOKE_OK;
 }
 
-static inline int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
+YOKE__INLINE int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *ring, yoke__record *record, uint64_t head)
 {
     if (record->form == YOKE__FORM_BLOCK)
         return take_block(queue, get, ring, record, head);
     YOKE_TRY(accept(get, (yoke__content)record->content, record->size));
     if (get->hold)
         return move_out(queue, get, ring, record, head);
-    if (record->size)
-        memcpy(get->target, record + 1, record->size);
+    yoke__copy(get->target, record + 1, record->size);
     yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
     yoke__ring_consume(ring, head);
     return YOKE_OK;
@@ -138,7 +137,7 @@ static int fail_shut(yoke__queue *queue, uint32_t shut)
     return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down, and nothing is left in it");
 }
 
-static inline int take(yoke__queue *queue, yoke__get *get)
+YOKE__INLINE int take(yoke__queue *queue, yoke__get *get)
 {
     uint32_t      shut = yoke__a32_load_acquire(&queue->state->shut);
     uint64_t      redelivered = yoke__a64_load_relaxed(&queue->state->redeliver);
@@ -155,8 +154,10 @@ static inline int take(yoke__queue *queue, yoke__get *get)
         return take_redelivered(queue, get, redelivered);
     ring = yoke__chain_first(queue);
     record = ring ? yoke__ring_oldest(ring, &head, &damaged) : NULL;
-    if (record)
+    if (record) {
+        yoke__queue_note_found(queue, (yoke__a64_load_relaxed(&ring->tail_seen) - head + 1) & YOKE__SEQUENCE_MASK);
         return take_record(queue, get, ring, record, head);
+    }
     if (damaged || !ring)
         return yoke__queue_fail_damaged();
     return shut ? fail_shut(queue, shut) : YOKE_ETIMEDOUT;
@@ -181,10 +182,9 @@ void yoke__queue_finish(yoke__queue *queue, yoke__get *get)
         yoke__hold_make_task(get->block);
 }
 
-static int attempt_get(yoke__queue *queue, void *user)
+YOKE__INLINE int take_once(yoke__queue *queue, yoke__get *get)
 {
-    yoke__get *get = (yoke__get *)user;
-    int        rc;
+    int rc;
 
     yoke__queue_lock(queue, &queue->state->consumers);
     rc = take(queue, get);
@@ -195,6 +195,11 @@ static int attempt_get(yoke__queue *queue, void *user)
         yoke__queue_finish(queue, get);
     yoke__queue_wake(queue, &queue->state->putters_sleep, &queue->state->space);
     return YOKE_OK;
+}
+
+static int attempt_get(yoke__queue *queue, void *user)
+{
+    return take_once(queue, (yoke__get *)user);
 }
 
 static uint64_t may_get(yoke__queue *queue, void *user)
@@ -215,6 +220,7 @@ int yoke__queue_wait_for_some(yoke__queue *queue, int (*attempt)(yoke__queue *qu
             .word = &state->items,
             .waits = &state->get_waits,
             .ready = may_get,
+            .glance = yoke__queue_glance,
             .attempt = attempt,
             .user = user,
             .needed = YOKE_MAY_PUT,
@@ -237,7 +243,8 @@ int yoke__queue_end_get(yoke__queue *queue, int rc)
 
 int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
-    int rc = attempt_get(queue, get);
+    /* Who will wait anyhow needn't take the lock to see that there is nothing. */
+    int rc = timeout > 0 && !yoke__queue_glance(queue) ? YOKE_ETIMEDOUT : take_once(queue, get);
 
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);

@@ -59,7 +59,7 @@ typedef struct yoke__ring {
     uint64_t  reserved_tail[6];
     /* consumers' line: written under their lock */
     yoke__a64 head;      /* the release store gives the space back; pairs with the acquire load in ring_room */
-    uint64_t  tail_seen; /* an old tail */
+    yoke__a64 tail_seen; /* an old tail */
     uint64_t  reserved_head[6];
 } yoke__ring;
 _Static_assert(sizeof(yoke__ring) == 192, "shared layout");
@@ -149,7 +149,7 @@ typedef struct yoke__queue_state {
     yoke__a64 reserved_bytes;
     /* consumers' line */
     yoke__a32     consumers; /* owner word */
-    uint32_t      reserved_consumers;
+    yoke__a32     most_found; /* highest number of messages that a get found in its ring, itself included */
     yoke__a64     gets[2]; /* first deliveries, as puts */
     yoke__a64     got_bytes[2];
     yoke__a64     redeliver; /* offset of the first message that comes once more, or 0 */
@@ -160,7 +160,7 @@ typedef struct yoke__queue_state {
     yoke__a64 put_waits;
     yoke__a64 get_waits;
     yoke__a64 redelivered;
-    yoke__a64 high_items; /* under the producers' lock */
+    yoke__a64 high_items; /* most messages, as puts found; under the producers' lock */
     uint64_t  reserved_figures[4];
     /* words slept on: bumped by who wakes */
     yoke__a32 items;

@@ -139,7 +139,7 @@ int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t t
                       (long long)(timeout > 0 ? timeout : 0), limit, (unsigned long long)most);
 }
 
-int yoke__queue_check_size(const yoke__queue *queue, uint64_t size)
+int yoke__queue_fail_size(const yoke__queue *queue, uint64_t size)
 {
     if (!queue->state->max_bytes || size <= queue->state->max_bytes)
         return YOKE_OK;

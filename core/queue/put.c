@@ -8,22 +8,22 @@
 
 /* ---- one message, under the producers' lock ---------------------------------------------------------------------- */
 
-static inline void write_record(yoke__queue *queue, yoke__record *record, const yoke__put *put)
+YOKE__INLINE void write_record(yoke__queue *queue, yoke__record *record, const yoke__put *put)
 {
-    record->content = (uint8_t)put->content;
+    yoke__record header = {.content = (uint8_t)put->content};
+
     if (put->block) {
-        record->form = YOKE__FORM_BLOCK;
-        record->size = 0;
-        record->block = yoke__domain_offset(queue->domain, put->block);
+        header.form = YOKE__FORM_BLOCK;
+        header.block = yoke__domain_offset(queue->domain, put->block);
     } else {
-        record->form = YOKE__FORM_INLINE;
-        record->size = (uint32_t)put->size;
-        if (put->size)
-            memcpy(record + 1, put->data, (size_t)put->size);
+        header.form = YOKE__FORM_INLINE;
+        header.size = (uint32_t)put->size;
+        yoke__copy(record + 1, put->data, put->size);
     }
+    *record = header;
 }
 
-static inline int append(yoke__queue *queue, yoke__put *put)
+YOKE__INLINE int append(yoke__queue *queue, yoke__put *put)
 {
     uint64_t      payload = put->block ? 0 : put->size;
     yoke__ring   *ring = yoke__chain_last(queue);
@@ -59,16 +59,21 @@ int yoke__queue_append(yoke__queue *queue, yoke__put *put)
 
 /* ---- waiting for room -------------------------------------------------------------------------------------------- */
 
-static int attempt_put(yoke__queue *queue, void *user)
+YOKE__INLINE int put_once(yoke__queue *queue, yoke__put *put)
 {
     int rc;
 
     yoke__queue_lock(queue, &queue->state->producers);
-    rc = append(queue, (yoke__put *)user);
+    rc = append(queue, put);
     yoke__queue_unlock(queue, &queue->state->producers);
     if (rc == YOKE_OK)
         yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
     return rc;
+}
+
+static int attempt_put(yoke__queue *queue, void *user)
+{
+    return put_once(queue, (yoke__put *)user);
 }
 
 static uint64_t may_put(yoke__queue *queue, void *user)
@@ -87,6 +92,7 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
             .word = &state->space,
             .waits = &state->put_waits,
             .ready = may_put,
+            .glance = yoke__queue_room,
             .attempt = attempt,
             .user = user,
             .needed = YOKE_MAY_GET,
@@ -97,7 +103,7 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
 
 int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout)
 {
-    int rc = attempt_put(queue, put);
+    int rc = put_once(queue, put);
 
     if (rc != YOKE_ETIMEDOUT)
         return rc;

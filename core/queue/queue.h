@@ -126,7 +126,7 @@ static inline yoke__ring *yoke__chain_first(yoke__queue *queue)
 {
     yoke__ring *ring = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->head_ring));
 
-    return yoke__a64_load_relaxed(&ring->head) != ring->tail_seen ? ring : yoke__chain_advance(queue);
+    return yoke__a64_load_relaxed(&ring->head) != yoke__a64_load_relaxed(&ring->tail_seen) ? ring : yoke__chain_advance(queue);
 }
 /* A ring for a queue, owned by this process's token. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t sequence);
@@ -139,6 +139,21 @@ bool yoke__chain_links(yoke__queue *queue, uint64_t offset);
 uint64_t yoke__queue_count(const yoke__queue *queue);
 /* Whether a get may find something: a look without a lock. */
 bool yoke__queue_has_some(const yoke__queue *queue);
+/* The same for who looks again soon: about how many, by the first ring alone. */
+static inline uint64_t yoke__queue_glance(const yoke__queue *queue)
+{
+    const yoke__queue_state *state = queue->state;
+    const yoke__ring        *ring = yoke__queue_ring(queue, yoke__a64_load_acquire(&state->head_ring));
+    uint64_t                 head = yoke__a64_load_acquire(&ring->head);
+    uint64_t                 tail = yoke__a64_load_relaxed(&ring->tail_seen);
+
+    if (head == tail) /* else the producers can keep the line of the real one */
+        tail = yoke__a64_load_acquire(&ring->tail);
+    if (head != tail)
+        return (tail - head) & YOKE__SEQUENCE_MASK;
+    return yoke__a64_load_relaxed(&state->redeliver) || yoke__a32_load_relaxed(&state->shut) ||
+           yoke__a64_load_relaxed(&ring->next);
+}
 /* Messages put and not done with; joinable queues only. */
 uint64_t yoke__queue_unfinished(yoke__queue *queue);
 /* Producers' lock held: message number of the tail. */
@@ -185,24 +200,42 @@ static inline uint64_t yoke__queue_items_at_most(const yoke__queue *queue, uint6
 bool               yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit);
 static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
 {
-    if (!queue->state->max_items && !queue->state->max_bytes &&
-        yoke__queue_items_at_most(queue, tail) < YOKE__QUEUE_COUNTABLE)
+    const yoke__queue_state *state = queue->state;
+    uint64_t items = yoke__queue_items_at_most(queue, tail) + yoke__a64_load_relaxed(&state->reserved_items);
+
+    /* Nearly always: fewer than the limit by an old head, and nothing else to look at. A limit of 0 is none. */
+    if (items <= state->max_items - 1 && items < YOKE__QUEUE_COUNTABLE && !state->max_bytes &&
+        !yoke__a32_load_relaxed(&state->reserving))
         return false;
     return yoke__queue_meets_limit(queue, tail, size, limit);
 }
 /* How many puts may find room: a look without a lock. */
 uint64_t yoke__queue_room(const yoke__queue *queue);
-/* Producers' lock held: the tail stands at that message number now. Keeps the highest number of messages. */
+/* Producers' lock held: the tail stands at that message number now. Keeps the highest number of messages. Few are left to
+ * getters to note: here it would take the line of the head from who waits for the next message, once for each. */
+#define YOKE__QUEUE_FEW 8u
 void               yoke__queue_raise_high(yoke__queue *queue, uint64_t tail);
 static inline void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
 {
-    if (yoke__queue_items_at_most(queue, tail) > yoke__a64_load_relaxed(&queue->state->high_items))
+    uint64_t items = yoke__queue_items_at_most(queue, tail);
+
+    if (items > YOKE__QUEUE_FEW && items > yoke__a64_load_relaxed(&queue->state->high_items))
         yoke__queue_raise_high(queue, tail);
+}
+/* Consumers' lock held: that many stand in the ring. */
+static inline void yoke__queue_note_found(yoke__queue *queue, uint64_t items)
+{
+    if (items > yoke__a32_load_relaxed(&queue->state->most_found))
+        yoke__a32_store_relaxed(&queue->state->most_found, (uint32_t)items);
 }
 /* The error of a put that found none. */
 int yoke__queue_fail_full(const yoke__queue *queue, const char *limit, int64_t timeout);
 /* YOKE_EMSGSIZE if no message of that size could ever be put. */
-int yoke__queue_check_size(const yoke__queue *queue, uint64_t size);
+int               yoke__queue_fail_size(const yoke__queue *queue, uint64_t size);
+static inline int yoke__queue_check_size(const yoke__queue *queue, uint64_t size)
+{
+    return size <= queue->state->max_bytes - 1 ? YOKE_OK : yoke__queue_fail_size(queue, size);
+}
 /* Producers' lock held: counts a reservation, or no more, if the queue has limits. */
 void yoke__queue_reserve(yoke__queue *queue, yoke__message_block *block);
 void yoke__queue_unreserve(yoke__queue *queue, yoke__message_block *block);
@@ -359,6 +392,8 @@ typedef struct yoke__patience {
     yoke__a64   *waits; /* counts those who slept, or NULL */
     /* A look without a lock: how many attempts may succeed now, 0: none. */
     uint64_t (*ready)(yoke__queue *queue, void *user);
+    /* The same, cheaper and less true, for a spin; or NULL. */
+    uint64_t (*glance)(const yoke__queue *queue);
     int (*attempt)(yoke__queue *queue, void *user);
     void           *user;
     yoke_queue_role needed; /* somebody must be left to do that; 0: whatever */

@@ -14,7 +14,7 @@ void yoke__ring_init(yoke__ring *ring, uint64_t capacity, uint64_t sequence)
     yoke__a64_store_relaxed(&ring->tail, start);
     yoke__a64_store_relaxed(&ring->head, start);
     ring->head_seen = start;
-    ring->tail_seen = start;
+    yoke__a64_store_relaxed(&ring->tail_seen, start);
 }
 
 /* Free units as far as the cached head tells; looks at the real one only when that isn't enough. */
@@ -76,13 +76,16 @@ yoke__record *yoke__ring_look_for(yoke__ring *ring, uint64_t *head_after, bool *
     uint64_t head = yoke__a64_load_relaxed(&ring->head);
     uint64_t at = yoke__position_units(head);
 
-    if (head == ring->tail_seen) {
-        ring->tail_seen = yoke__a64_load_acquire(&ring->tail);
-        if (head == ring->tail_seen)
+    uint64_t tail = yoke__a64_load_relaxed(&ring->tail_seen);
+
+    if (head == tail) {
+        tail = yoke__a64_load_acquire(&ring->tail);
+        yoke__a64_store_relaxed(&ring->tail_seen, tail);
+        if (head == tail)
             return NULL;
     }
     for (int step = 0; step < 2; step++) { /* at most one padding before a record */
-        uint64_t      left = units_between(at, yoke__position_units(ring->tail_seen));
+        uint64_t      left = units_between(at, yoke__position_units(tail));
         yoke__record *record = yoke__ring_record(ring, at);
         uint64_t      units = record_units(ring, record, at, left);
         if (units == 0)

@@ -5,11 +5,29 @@
 #include "layout.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 /* Bytes that a record with that much payload takes. */
 static inline uint64_t yoke__record_bytes(uint64_t payload)
 {
     return (sizeof(yoke__record) + payload + 15u) & ~UINT64_C(15);
+}
+
+/* Copies a small payload. The library's memcpy() is called for what is large enough to be worth a call, or too small for
+ * steps of 16 bytes. */
+static inline void yoke__copy(void *to, const void *from, uint64_t size)
+{
+    uint8_t       *out = (uint8_t *)to;
+    const uint8_t *in = (const uint8_t *)from;
+
+    if (size < 16 || size > 256) {
+        if (size)
+            memcpy(out, in, (size_t)size);
+        return;
+    }
+    for (uint64_t at = 0; at + 16 < size; at += 16)
+        memcpy(out + at, in + at, 16);
+    memcpy(out + size - 16, in + size - 16, 16);
 }
 
 /* Makes an empty ring that continues counting messages at sequence. Nobody else can see it yet. */
@@ -54,11 +72,12 @@ static inline yoke__record *yoke__ring_oldest(yoke__ring *ring, uint64_t *head_a
     uint64_t      at = yoke__position_units(head);
     uint64_t      capacity = ring->capacity / 16u;
     yoke__record *record = yoke__ring_record(ring, at);
+    uint64_t      seen = yoke__a64_load_relaxed(&ring->tail_seen);
     uint64_t      units;
 
-    if (head != ring->tail_seen && record->form == YOKE__FORM_INLINE) {
+    if (head != seen && record->form == YOKE__FORM_INLINE) {
         units = yoke__record_bytes(record->size) / 16u;
-        if (units <= ((yoke__position_units(ring->tail_seen) - at) & YOKE__POSITION_MASK) &&
+        if (units <= ((yoke__position_units(seen) - at) & YOKE__POSITION_MASK) &&
             (at & (capacity - 1)) + units <= capacity) {
             *head_after = yoke__pack_position(at + units, yoke__position_sequence(head) + 1);
             return record;

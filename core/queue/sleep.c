@@ -68,33 +68,36 @@ static void pass_on(const yoke__patience *p)
 
 /* Iterations between two looks. Each look takes a cache line from the other side, which it needs to go on: where there is
  * more at once than one message, looking less often gets more of them for each look. */
-#define SHORTEST_GAP 2u
+#define SHORTEST_GAP 1u
 #define LONGEST_GAP  1024u
 #define MANY         2u
+#define ENOUGH       256u /* messages at a look; a longer gap would make no difference any more */
 
 static uint32_t next_gap(uint32_t gap, uint64_t ready)
 {
     if (ready >= MANY)
-        return gap < LONGEST_GAP ? gap * 2 : gap;
+        return ready < ENOUGH && gap < LONGEST_GAP ? gap * 2 : gap;
     return gap > SHORTEST_GAP ? gap / 2 : gap;
 }
 
 static int spin(const yoke__patience *p)
 {
-    static _Thread_local yoke__spin_luck luck;
-    static _Thread_local uint32_t        gap = SHORTEST_GAP;
-    yoke__spin                           spin = yoke__spin_begin(&luck);
+    static _Thread_local struct {
+        yoke__spin_luck luck;
+        uint32_t        gap;
+    } learnt = {.gap = SHORTEST_GAP};
+    yoke__spin spin = yoke__spin_begin(&learnt.luck);
 
-    while (yoke__spin_for(&spin, gap)) {
+    while (yoke__spin_for(&spin, learnt.gap)) {
         uint64_t ready;
         int      rc;
 
         if (is_closing(p))
             return fail_closed();
-        ready = p->ready(p->queue, p->user);
+        ready = p->glance ? p->glance(p->queue) : p->ready(p->queue, p->user);
         if (!ready)
             continue;
-        gap = next_gap(gap, ready);
+        learnt.gap = next_gap(learnt.gap, ready);
         rc = p->attempt(p->queue, p->user);
         if (rc != YOKE_ETIMEDOUT) {
             yoke__spin_won(&spin);

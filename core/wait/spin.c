@@ -2,7 +2,8 @@
  * How long to spin before sleeping: about what falling asleep and being woken costs, as long as that helps. The iterations
  * that make that time are measured once, as the CPU's pause takes from 5 to 150 cycles. Whoever spins in vain spins half
  * as long the next time, and after some times hardly ever: those waited for may have no CPU of their own. One spin that
- * was worth it is enough to spin fully again.
+ * was worth it is enough to spin fully again. The rare ones are of full length: two that wait for each other in turn, and
+ * have both come to sleep, answer no sooner than a sleeper wakes, and would never find out otherwise.
  */
 #include "word.h"
 
@@ -13,8 +14,8 @@
 #define SHORTEST 16u
 #define LONGEST  16384u
 
-#define HALVINGS 5u /* the shortest spin is the longest one halved as often */
-#define RARELY   8u /* and then it is only tried once in so many times */
+#define HALVINGS 5u  /* the shortest spin is the longest one halved as often */
+#define RARELY   16u /* and then it is only tried once in so many times, the longest */
 
 static uint32_t measure(const yoke_system_ops *system)
 {
@@ -61,9 +62,9 @@ void yoke__spin_set(uint32_t iterations)
 
 yoke__spin yoke__spin_begin(yoke__spin_luck *luck)
 {
-    if (luck->halvings == HALVINGS && ++luck->skipped % RARELY != 0)
-        return (yoke__spin){luck, 0};
-    return (yoke__spin){luck, longest() >> luck->halvings};
+    if (luck->halvings < HALVINGS)
+        return (yoke__spin){luck, longest() >> luck->halvings};
+    return (yoke__spin){luck, ++luck->skipped % RARELY == 0 ? longest() : 0};
 }
 
 bool yoke__spin_for(yoke__spin *spin, uint32_t iterations)
