@@ -148,9 +148,9 @@ typedef struct yoke__queue_state {
     yoke__a64 reserved_items;     /* reservations that are open, if there are limits */
     yoke__a64 reserved_bytes;
     /* consumers' line */
-    yoke__a32     consumers; /* owner word */
+    yoke__a32     consumers;  /* owner word */
     yoke__a32     most_found; /* highest number of messages that a get found in its ring, itself included */
-    yoke__a64     gets[2]; /* first deliveries, as puts */
+    yoke__a64     gets[2];    /* first deliveries, as puts */
     yoke__a64     got_bytes[2];
     yoke__a64     redeliver; /* offset of the first message that comes once more, or 0 */
     yoke__a64     done;      /* joinable: messages done with, or discarded; 64 bits, as puts */

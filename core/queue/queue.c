@@ -123,8 +123,7 @@ static void return_holds(yoke__handle *handle)
     yoke__message_block *block;
     bool                 any = false;
 
-    if (!handle->private_[0] || !yoke__a32_load_acquire(&handle->domain->token) ||
-        (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
+    if (!handle->private_[0])
         return;
     yoke__queue_lock(&queue, &queue.state->consumers);
     for (; (block = yoke__hold_oldest(&queue)) != NULL; any = true)
@@ -134,10 +133,21 @@ static void return_holds(yoke__handle *handle)
         yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
 }
 
+static void let_go_of_all(yoke__handle *handle)
+{
+    yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id, false};
+
+    if (yoke__a32_load_acquire(&handle->domain->token) && !(yoke__a32_load_acquire(&handle->closing) & YOKE__GONE)) {
+        return_holds(handle);
+        yoke__queue_free_kept(&queue);
+    }
+    yoke__queue_forget_kept(handle);
+}
+
 void yoke_queue_close(yoke_queue *handle)
 {
     if (handle && yoke__handle_check(handle, YOKE__KIND_QUEUE))
-        yoke__handle_close_with(&handle->handle, wake_sleepers, return_holds);
+        yoke__handle_close_with(&handle->handle, wake_sleepers, let_go_of_all);
 }
 
 int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)

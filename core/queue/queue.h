@@ -126,7 +126,8 @@ static inline yoke__ring *yoke__chain_first(yoke__queue *queue)
 {
     yoke__ring *ring = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->head_ring));
 
-    return yoke__a64_load_relaxed(&ring->head) != yoke__a64_load_relaxed(&ring->tail_seen) ? ring : yoke__chain_advance(queue);
+    return yoke__a64_load_relaxed(&ring->head) != yoke__a64_load_relaxed(&ring->tail_seen) ? ring
+                                                                                           : yoke__chain_advance(queue);
 }
 /* A ring for a queue, owned by this process's token. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t sequence);
@@ -261,6 +262,15 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
                               int64_t timeout);
 /* One put, waiting; takes the lock, wakes. A block stays the caller's if it fails. */
 int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout);
+
+/* -- cool.c */
+
+/* No lock held: a block that this process holds and has copied is consumed; it is freed at once or later. */
+void yoke__queue_free_later(yoke__queue *queue, yoke__message_block *block);
+/* Frees those that this handle still keeps. */
+void yoke__queue_free_kept(yoke__queue *queue);
+/* The handle is being closed. */
+void yoke__queue_forget_kept(yoke__handle *handle);
 
 /* -- send.c */
 
