@@ -54,7 +54,7 @@ yoke_message *yoke__message_new(size_t size);
 void         *yoke__message_bytes(yoke_message *message);
 void          yoke__message_truncate(yoke_message *message, size_t size);
 
-/* What a message is a copy of, if a queue still holds that for this process. */
+/* What a message or a variant is a copy of, if a queue still holds that for this process. */
 typedef struct yoke__message_hold {
     uint64_t block; /* 0: nothing */
     uint64_t ticket;
@@ -63,5 +63,8 @@ typedef struct yoke__message_hold {
 void yoke__message_hold_set(yoke_message *message, const yoke__message_hold *hold);
 /* YOKE_EINVAL: no message. */
 int yoke__message_held(const yoke_message *message, yoke__message_hold *out);
+/* The same for a whole variant. */
+void yoke__variant_hold_set(yoke_variant *variant, const yoke__message_hold *hold);
+int  yoke__variant_held(const yoke_variant *variant, yoke__message_hold *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a variant is made of: one block of memory with the nodes first, the root at its start, and text and bytes after
+/* What a variant is made of: one block of memory with a head, then the nodes, the root first, and text and bytes after
  * them. Written by unpack.c only. */
 #ifndef YOKE_CORE_MESSAGE_NODE_H
 #define YOKE_CORE_MESSAGE_NODE_H
@@ -7,7 +7,7 @@
 
 struct yoke_variant {
     uint16_t kind; /* yoke_kind; never YOKE_VARIANT_KIND; YOKE_UINT only if int64_t doesn't hold it */
-    uint16_t root; /* 1: start of the block */
+    uint16_t root; /* 1: a head stands before it */
     uint32_t reserved;
     size_t   size; /* parts, pairs, or bytes without the NUL */
     union {
@@ -19,6 +19,16 @@ struct yoke_variant {
         void         *handle;
     } as;
 };
+
+/* What stands before the root, at the start of the block. */
+typedef struct yoke__variant_head {
+    _Alignas(16) yoke__message_hold hold;
+} yoke__variant_head;
+
+static inline yoke__variant_head *yoke__variant_head_of(const yoke_variant *root)
+{
+    return (yoke__variant_head *)(uintptr_t)root - 1;
+}
 
 static inline bool yoke__kind_is_handle(uint32_t kind)
 {

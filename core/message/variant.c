@@ -225,5 +225,29 @@ void yoke_variant_free(yoke_variant *variant)
         return;
     }
     close_handles(variant);
-    free(variant);
+    free(yoke__variant_head_of(variant));
+}
+
+/* ---- what a queue holds of it ---------------------------------------------------------------------------------------------- */
+
+void yoke__variant_hold_set(yoke_variant *variant, const yoke__message_hold *hold)
+{
+    yoke__variant_head_of(variant)->hold = *hold;
+}
+
+int yoke__variant_held(const yoke_variant *variant, yoke__message_hold *out)
+{
+    if (!variant || !variant->root)
+        return yoke__fail(YOKE_EINVAL,
+                          variant ? "not the variant that was received, but a part of it" : "the variant is NULL");
+    *out = yoke__variant_head_of(variant)->hold;
+    return YOKE_OK;
+}
+
+bool yoke_variant_redelivered(const yoke_variant *variant)
+{
+    yoke__message_hold hold = {0};
+
+    (void)yoke__variant_held(variant, &hold);
+    return hold.redelivered;
 }

@@ -114,7 +114,7 @@ static int open_entry(void *user, uint32_t kind, uint32_t position, void **handl
 
 int yoke__cargo_unpack(const yoke_variant **out, const yoke__child_start *start, yoke__start_block *block)
 {
-    static const yoke_variant no_arguments = {.kind = YOKE_LIST_KIND, .root = 1};
+    static const yoke_variant no_arguments = {.kind = YOKE_LIST_KIND};
     yoke_variant             *list;
     arrival                   from = {.start = start, .block = block, .entry_count = block ? block->entry_count : 0};
     const void               *data = start->arguments;

@@ -21,7 +21,7 @@ static int prepare(yoke__queue *queue, put_batch *batch)
     const yoke_bytes *next = &batch->messages[batch->done];
 
     batch->put = (yoke__put){.data = next->data, .size = next->size, .content = YOKE__CONTENT_BYTES};
-    return yoke__queue_copy_large(queue, &batch->put);
+    return yoke__queue_copy_out(queue, &batch->put);
 }
 
 /* Puts what fits now, up to a message that needs a block of its own. */
@@ -31,7 +31,7 @@ static int put_run(yoke__queue *queue, put_batch *batch)
         YOKE_TRY(yoke__queue_append(queue, &batch->put));
         batch->put.block = NULL;
         batch->done++;
-        if (batch->done == batch->count || batch->messages[batch->done].size > YOKE__INLINE_LARGEST)
+        if (batch->done == batch->count || yoke__queue_in_block(queue, batch->messages[batch->done].size))
             return YOKE_OK;
         (void)prepare(queue, batch); /* small: can't fail */
     }
@@ -43,7 +43,7 @@ static int attempt_put(yoke__queue *queue, void *user)
     size_t     before = batch->done;
     int        rc;
 
-    yoke__queue_lock(queue, &queue->state->producers);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->producers));
     rc = put_run(queue, batch);
     yoke__queue_unlock(queue, &queue->state->producers);
     if (batch->done > before)
@@ -67,6 +67,8 @@ static int put_all(yoke__queue *queue, put_batch *batch, int64_t timeout)
 {
     yoke__deadline deadline = yoke__deadline_after(timeout);
 
+    yoke__queue_time(queue, timeout);
+    queue->until = deadline;
     while (batch->done < batch->count) {
         int rc = prepare(queue, batch);
         if (rc == YOKE_OK)
@@ -77,7 +79,7 @@ static int put_all(yoke__queue *queue, put_batch *batch, int64_t timeout)
             rc = yoke__queue_fail_full(queue, batch->put.limit, timeout);
         if (batch->put.block)
             yoke__free(queue->domain, batch->put.block);
-        YOKE_TRY(rc);
+        YOKE_TRY(yoke__queue_result(rc));
     }
     return YOKE_OK;
 }
@@ -134,7 +136,7 @@ static int attempt_get(yoke__queue *queue, void *user)
     get_batch *batch = (get_batch *)user;
     int        rc;
 
-    yoke__queue_lock(queue, &queue->state->consumers);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->consumers));
     rc = take_run(queue, batch);
     yoke__queue_unlock(queue, &queue->state->consumers);
     if (batch->count == 0)
@@ -155,6 +157,7 @@ int yoke_queue_get_many(yoke_queue *handle, void *buffer, size_t capacity, size_
         return yoke__fail(YOKE_EINVAL, "a batch needs a buffer, room for at least one size, and count");
     YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_GET));
     batch.get = (yoke__get){.content = YOKE__CONTENT_BYTES, .hold = yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE)};
+    yoke__queue_time(&queue, timeout);
     rc = attempt_get(&queue, &batch);
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(&queue, attempt_get, &batch, timeout);

@@ -1,6 +1,6 @@
 /*
  * The chain of rings. A ring is owned by the token of whoever made it, for as long as that participant lives: nobody
- * needs to hand it over, and if the maker dies, the recovery asks yoke__chain_links() whether it is in use. Who takes a
+ * needs to hand it over, and if the maker dies, the recovery looks whether it is in use. Who takes a
  * ring out of the chain makes it his own before it leaves the chain, for the same reason.
  */
 #include "../domain/allocator.h"
@@ -117,14 +117,4 @@ yoke__ring *yoke__chain_advance(yoke__queue *queue)
         yoke__a64_store_release(&queue->state->head_ring, next);
         retire(queue, ring, next);
     }
-}
-
-bool yoke__chain_links(yoke__queue *queue, uint64_t offset)
-{
-    yoke__chain_walk walk = {.at = yoke__a64_load_relaxed(&queue->state->head_ring)};
-    bool             found = offset == yoke__a64_load_relaxed(&queue->state->spare) || offset == walk.at;
-
-    while (!found && yoke__chain_next(queue, &walk))
-        found = offset == walk.at;
-    return found;
 }

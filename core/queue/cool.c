@@ -14,7 +14,6 @@
 
 #define BYTES   (UINT64_C(4) << 20) /* of one size that are kept: more than a core's own caches, less than all share */
 #define PLACES  64u
-#define ARRAY   3u /* of handle->private_ */
 #define GRANULE 64u
 
 /* {token : 32 | place in the domain / 64 : 32}, or 0. A forked child finds its parent's here, and knows by the token. */
@@ -26,14 +25,15 @@ _Static_assert(sizeof(uintptr_t) <= sizeof(uint64_t), "an address fits");
 
 static cooling *cooling_of(const yoke__queue *queue)
 {
-    return queue->handle ? (cooling *)(uintptr_t)yoke__load_64(&queue->handle->private_[ARRAY]) : NULL;
+    return queue->handle ? (cooling *)(uintptr_t)yoke__load_64(&queue->handle->private_[YOKE__HANDLE_KEPT]) : NULL;
 }
 
 static cooling *make_cooling(yoke__queue *queue)
 {
     cooling *made = queue->handle ? (cooling *)calloc(1, sizeof *made) : NULL;
 
-    if (made && !yoke__swap_64(&queue->handle->private_[ARRAY], 0, (uintptr_t)made)) { /* another thread was first */
+    if (made && !yoke__swap_64(&queue->handle->private_[YOKE__HANDLE_KEPT], 0,
+                               (uintptr_t)made)) { /* another thread was first */
         free(made);
         made = cooling_of(queue);
     }
@@ -83,6 +83,6 @@ void yoke__queue_free_kept(yoke__queue *queue)
 
 void yoke__queue_forget_kept(yoke__handle *handle)
 {
-    free((void *)(uintptr_t)handle->private_[ARRAY]);
-    handle->private_[ARRAY] = 0;
+    free((void *)(uintptr_t)handle->private_[YOKE__HANDLE_KEPT]);
+    handle->private_[YOKE__HANDLE_KEPT] = 0;
 }

@@ -1,117 +1,132 @@
 /* How much is in a queue, and how much ever was. */
+#include "../domain/participant.h"
 #include "../error.h"
 #include "queue.h"
 #include "ring.h"
 
-static uint64_t sequence_of(const yoke__a64 *position)
+/* Producers' lock held. */
+void yoke__queue_note_puts(yoke__queue *queue)
 {
-    return yoke__position_sequence(yoke__a64_load_acquire(position));
+    const yoke__ring *last = yoke__chain_last(queue);
+
+    if (last)
+        yoke__queue_note(&queue->state->puts, yoke__position_sequence(yoke__a64_load_relaxed(&last->tail)));
 }
 
-uint64_t yoke__queue_head_sequence(const yoke__queue *queue)
+/* Consumers' lock held. */
+void yoke__queue_note_gets(yoke__queue *queue)
 {
-    uint64_t sequence;
-    uint64_t ring;
+    const yoke__ring *first = yoke__queue_ring(queue, yoke__a64_load_relaxed(&queue->state->head_ring));
 
-    do {
-        ring = yoke__a64_load_acquire(&queue->state->head_ring);
-        sequence = sequence_of(&yoke__queue_ring(queue, ring)->head);
-    } while (ring != yoke__a64_load_acquire(&queue->state->head_ring));
-    return sequence;
+    if (first != &yoke__ring_nowhere)
+        yoke__queue_note(&queue->state->gets, yoke__position_sequence(yoke__a64_load_relaxed(&first->head)));
 }
 
-static uint64_t tail_sequence(const yoke__queue *queue)
+/* Whoever takes the lock from the dead notes it. */
+static void settle_side(yoke__queue *queue, yoke__a32 *side)
 {
-    uint64_t sequence;
-    uint64_t ring;
+    uint32_t owner = yoke__a32_load_acquire(side) & YOKE__TOKEN_MASK;
 
-    do { /* what is linked behind tail_ring holds nothing yet, and the ring may be freed once tail_ring has moved */
-        ring = yoke__a64_load_acquire(&queue->state->tail_ring);
-        sequence = sequence_of(&yoke__queue_ring(queue, ring)->tail);
-    } while (ring != yoke__a64_load_acquire(&queue->state->tail_ring));
-    return sequence;
+    if (owner == 0 || yoke__token_alive(queue->domain, owner))
+        return;
+    yoke__queue_lock(queue, side);
+    yoke__queue_unlock(queue, side);
+}
+
+void yoke__queue_settle(yoke__queue *queue)
+{
+    settle_side(queue, &queue->state->producers);
+    settle_side(queue, &queue->state->consumers);
+}
+
+/* A get may be noted before the put that it took from, while that is under way. */
+static uint64_t between(uint64_t gets, uint64_t puts)
+{
+    return (int64_t)(puts - gets) > 0 ? puts - gets : 0;
 }
 
 uint64_t yoke__queue_count(const yoke__queue *queue)
 {
-    for (int tries = 0;; tries++) {
-        uint64_t head = yoke__queue_head_sequence(queue);
-        uint64_t tail = tail_sequence(queue);
-        /* An unchanged head between two looks makes the difference exact at the moment of the look at the tail; under
-         * steady traffic a bounded number of tries is enough of an effort. */
-        if (head == yoke__queue_head_sequence(queue) || tries == 64)
-            return (tail - head) & YOKE__SEQUENCE_MASK;
-    }
+    uint64_t gets = yoke__a64_load_acquire(&queue->state->gets); /* first: it can't overtake */
+
+    return between(gets, yoke__a64_load_acquire(&queue->state->puts));
 }
 
-bool yoke__queue_has_some(const yoke__queue *queue)
+bool yoke__queue_has_some(yoke__queue *queue)
 {
-    return yoke__a64_load_relaxed(&queue->state->redeliver) != 0 ||
-           yoke__queue_head_sequence(queue) != tail_sequence(queue);
+    if (yoke__a64_load_relaxed(&queue->state->redeliver) || yoke__queue_count(queue))
+        return true;
+    yoke__queue_settle(queue);
+    return yoke__a64_load_relaxed(&queue->state->redeliver) || yoke__queue_count(queue);
 }
 
-/* The copy that goes with a sequence number is complete while that number stands. */
-static uint64_t total(const yoke__queue *queue, const yoke__a64 *copies, uint64_t (*sequence)(const yoke__queue *))
+/* The copy that goes with a number is complete while that number stands. */
+static uint64_t sum(const yoke__a64 *copies, const yoke__a64 *number)
 {
     uint64_t at;
     uint64_t value;
 
     do {
-        at = sequence(queue);
+        at = yoke__a64_load_acquire(number);
         value = yoke__a64_load_acquire(&copies[at & 1]);
-    } while (at != sequence(queue));
+    } while (at != yoke__a64_load_relaxed(number));
     return value;
 }
 
-uint64_t yoke__queue_puts(const yoke__queue *queue)
+static uint64_t redelivered_bytes(const yoke__queue_state *state)
 {
-    return total(queue, queue->state->puts, tail_sequence);
+    uint64_t list = yoke__a64_load_acquire(&state->redeliver);
+
+    return list ? yoke__a64_load_acquire(&state->redeliver_bytes[yoke__list_count(list) & 1]) : 0;
 }
 
 uint64_t yoke__queue_bytes(const yoke__queue *queue)
 {
-    uint64_t got = total(queue, queue->state->got_bytes, yoke__queue_head_sequence); /* first: it can't overtake */
+    uint64_t got = sum(queue->state->got_bytes, &queue->state->gets); /* first: it can't overtake */
 
-    return total(queue, queue->state->put_bytes, tail_sequence) - got;
+    return between(got, sum(queue->state->put_bytes, &queue->state->puts)) + redelivered_bytes(queue->state);
 }
 
-uint64_t yoke__queue_unfinished(yoke__queue *queue)
+uint64_t yoke__queue_unfinished(const yoke__queue *queue)
 {
     uint64_t done = yoke__a64_load_acquire(&queue->state->done); /* first: it can't overtake */
 
-    return yoke__queue_puts(queue) - done;
+    return between(done, yoke__a64_load_acquire(&queue->state->puts));
 }
 
 /* ---- for users --------------------------------------------------------------------------------------------------- */
 
-/* Consumers' lock held. */
-static uint64_t redeliveries(yoke__queue *queue)
-{
-    yoke__chain_walk walk = {.at = yoke__a64_load_acquire(&queue->state->redeliver)};
-    uint64_t         count = walk.at ? 1 : 0;
+/* A look at the three words of a size; list is the last, so that the size is exact at that moment if the others stand
+ * as they did. */
+typedef struct look {
+    uint64_t puts, gets, list;
+} look;
 
-    while (walk.at && yoke__queue_list_next(queue, &walk))
-        count++;
-    return count;
+static look look_at(const yoke__queue_state *state)
+{
+    look now;
+
+    now.gets = yoke__a64_load_acquire(&state->gets);
+    now.puts = yoke__a64_load_acquire(&state->puts);
+    now.list = yoke__a64_load_acquire(&state->redeliver);
+    return now;
 }
 
-static bool never_redelivered(const yoke__queue *queue)
-{
-    return yoke__a64_load_acquire(&queue->state->redeliver) == 0 &&
-           yoke__a64_load_acquire(&queue->state->redelivered) == 0;
-}
-
-/* A message may go from the rings to those that come back between two looks; only under the lock it can't. */
+/* Where nothing has come back, gets that stand still make it exact at the moment of the look at puts. Under steady
+ * traffic a bounded number of tries is enough of an effort. */
 static uint64_t count_all(yoke__queue *queue)
 {
-    uint64_t count = yoke__queue_count(queue);
+    look now;
+    look again;
 
-    if (never_redelivered(queue))
-        return count;
-    yoke__queue_lock(queue, &queue->state->consumers);
-    count = yoke__queue_count(queue) + redeliveries(queue);
-    yoke__queue_unlock(queue, &queue->state->consumers);
-    return count;
+    yoke__queue_settle(queue);
+    now = look_at(queue->state);
+    for (int tries = 0; tries < 64; tries++, now = again) {
+        again = look_at(queue->state);
+        if (now.gets == again.gets && now.list == again.list && (now.puts == again.puts || now.list == 0))
+            break;
+    }
+    return between(now.gets, now.puts) + yoke__list_count(now.list);
 }
 
 int64_t yoke_queue_size(const yoke_queue *handle)
@@ -167,11 +182,12 @@ int yoke_queue_stats(yoke_queue *handle, yoke_queue_statistics *out)
         return yoke__noted();
     if (!out || out->struct_size != sizeof *out)
         return yoke__fail(YOKE_EINVAL, out ? "struct_size of yoke_queue_statistics is not its size" : "out is NULL");
+    yoke__queue_settle(&queue);
     state = queue.state;
-    out->gets = total(&queue, state->gets, yoke__queue_head_sequence);
-    out->got_bytes = total(&queue, state->got_bytes, yoke__queue_head_sequence);
-    out->puts = yoke__queue_puts(&queue);
-    out->put_bytes = total(&queue, state->put_bytes, tail_sequence);
+    out->gets = yoke__a64_load_acquire(&state->gets);
+    out->got_bytes = sum(state->got_bytes, &state->gets);
+    out->puts = yoke__a64_load_acquire(&state->puts);
+    out->put_bytes = sum(state->put_bytes, &state->puts);
     out->redelivered = yoke__a64_load_relaxed(&state->redelivered);
     out->put_waits = yoke__a64_load_relaxed(&state->put_waits);
     out->get_waits = yoke__a64_load_relaxed(&state->get_waits);

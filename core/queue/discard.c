@@ -24,13 +24,13 @@ static void go(yoke__queue *queue, yoke__journal *steps, yoke__message_block *bl
 
 static bool discard_redelivered(yoke__queue *queue)
 {
-    uint64_t             offset = yoke__a64_load_relaxed(&queue->state->redeliver);
+    uint64_t             offset = yoke__list_first(yoke__a64_load_relaxed(&queue->state->redeliver));
     yoke__message_block *block = offset ? yoke__queue_block_at(queue, offset) : NULL;
     yoke__journal        steps = {.steps = YOKE__STEP_LIST};
 
     if (!block)
         return false;
-    steps.list = yoke__a64_load_relaxed(&block->next);
+    steps.list = yoke__queue_list_pop(queue, block);
     go(queue, &steps, block);
     return true;
 }
@@ -50,6 +50,7 @@ static bool discard_record(yoke__queue *queue)
     steps.head = head;
     yoke__queue_count_get(queue, yoke__position_sequence(head), block ? block->size : record->size);
     go(queue, &steps, block);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     return true;
 }
 

@@ -55,6 +55,7 @@ YOKE__INLINE int accept(yoke__get *get, yoke__content content, uint64_t size)
 static void held(yoke__queue *queue, yoke__get *get, yoke__message_block *block)
 {
     get->block = block;
+    queue->due = true;
     get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
     if (get->hold)
         yoke__hold_add(queue, block);
@@ -77,6 +78,7 @@ static int take_block(yoke__queue *queue, yoke__get *get, yoke__ring *ring, cons
     yoke__alloc_hold(queue->domain, block);
     yoke__queue_count_get(queue, yoke__position_sequence(head), block->size);
     yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     held(queue, get, block);
     return YOKE_OK;
 }
@@ -94,7 +96,20 @@ static int move_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const 
     steps.ring = yoke__domain_offset(queue->domain, ring);
     steps.block = yoke__domain_offset(queue->domain, block);
     yoke__journal_do(queue, &steps);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     held(queue, get, block);
+    return YOKE_OK;
+}
+
+/* Read where it lies. */
+static int read_out(yoke__queue *queue, yoke__get *get, yoke__ring *ring, const yoke__record *record, uint64_t head)
+{
+    get->result = get->read(get, record + 1);
+    if (get->result == YOKE_ENOMEM)
+        return YOKE_ENOMEM;
+    yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
+    yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     return YOKE_OK;
 }
 
@@ -103,28 +118,30 @@ YOKE__INLINE int take_record(yoke__queue *queue, yoke__get *get, yoke__ring *rin
     if (record->form == YOKE__FORM_BLOCK)
         return take_block(queue, get, ring, record, head);
     YOKE_TRY(accept(get, (yoke__content)record->content, record->size));
+    if (get->hold && get->read)
+        return read_out(queue, get, ring, record, head);
     if (get->hold)
         return move_out(queue, get, ring, record, head);
     yoke__copy(get->target, record + 1, record->size);
     yoke__queue_count_get(queue, yoke__position_sequence(head), record->size);
     yoke__ring_consume(ring, head);
+    yoke__queue_note(&queue->state->gets, yoke__position_sequence(head));
     return YOKE_OK;
 }
 
 /* The first of those that somebody had before. */
-static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t offset)
+static int take_redelivered(yoke__queue *queue, yoke__get *get, uint64_t list)
 {
-    yoke__message_block *block = yoke__queue_block_at(queue, offset);
-    uint64_t             next;
+    yoke__message_block *block = yoke__queue_block_at(queue, yoke__list_first(list));
 
     if (!block)
         return yoke__queue_fail_damaged();
     get->redelivered = (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_REDELIVERED) != 0;
     YOKE_TRY(accept(get, (yoke__content)block->content, block->size));
-    next = yoke__a64_load_relaxed(&block->next);
+    list = yoke__queue_list_pop(queue, block);
     give_ticket(queue, get, block);
     yoke__alloc_hold(queue->domain, block);
-    yoke__a64_store_release(&queue->state->redeliver, next);
+    yoke__a64_store_release(&queue->state->redeliver, list);
     held(queue, get, block);
     return YOKE_OK;
 }
@@ -186,7 +203,7 @@ YOKE__INLINE int take_once(yoke__queue *queue, yoke__get *get)
 {
     int rc;
 
-    yoke__queue_lock(queue, &queue->state->consumers);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->consumers));
     rc = take(queue, get);
     yoke__queue_unlock(queue, &queue->state->consumers);
     if (rc != YOKE_OK)
@@ -238,16 +255,21 @@ int yoke__queue_end_get(yoke__queue *queue, int rc)
     if (rc == YOKE_ESHUTDOWN) {
         yoke__queue_collect_carried(queue);
         yoke__queue_free_kept(queue);
+        yoke__queue_wake_joiners(queue);
     }
+    if (queue->due)
+        (void)yoke__domain_patrol(queue->domain);
     yoke__native_settle(queue->handle);
-    return rc;
+    return yoke__queue_result(rc);
 }
 
 int yoke__queue_get(yoke__queue *queue, yoke__get *get, int64_t timeout)
 {
-    /* Who will wait anyhow needn't take the lock to see that there is nothing. */
-    int rc = timeout > 0 && !yoke__queue_glance(queue) ? YOKE_ETIMEDOUT : take_once(queue, get);
+    int rc;
 
+    yoke__queue_time(queue, timeout);
+    /* Who will wait anyhow needn't take the lock to see that there is nothing. */
+    rc = timeout > 0 && !yoke__queue_glance(queue) ? YOKE_ETIMEDOUT : take_once(queue, get);
     if (rc == YOKE_ETIMEDOUT)
         rc = yoke__queue_wait_for_some(queue, attempt_get, get, timeout);
     if (rc == YOKE_ESHUTDOWN && yoke__domain_recover(queue->domain) > 0)

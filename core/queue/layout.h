@@ -49,7 +49,7 @@ _Static_assert(sizeof(yoke__record) == 16, "shared layout");
 
 typedef struct yoke__ring {
     uint32_t  tag;
-    uint32_t  reserved_tag;
+    yoke__a32 mark;     /* as a message block's */
     uint64_t  capacity; /* bytes of records, a power of two; set before the ring is linked */
     yoke__a64 next;     /* offset of the ring that follows, 0 before; stored once, under the producers' lock */
     uint64_t  reserved[5];
@@ -79,9 +79,9 @@ typedef struct yoke__message_block {
     uint64_t  queue;   /* id of the queue */
     /* While held, the holder's own business (hold.c): which of its handles has it, and neighbours in that one's list, as
      * offset / 64. */
-    uint32_t handle;
-    uint32_t older, newer;
-    uint32_t reserved;
+    uint32_t  handle;
+    uint32_t  older, newer;
+    yoke__a32 mark; /* the recovery that found it linked, as in yoke__queue_state.mark; both locks held */
 } yoke__message_block;
 _Static_assert(sizeof(yoke__message_block) == 64, "shared layout");
 
@@ -129,7 +129,7 @@ typedef struct yoke__queue_state {
     yoke__a64
         tail_ring;   /* where producers were; under their lock; follow next from here. That ring stays in the chain. */
     yoke__a64 spare; /* a drained ring kept for reuse, or 0; set under the consumers' lock, taken by a CAS to 0 */
-    uint64_t  reserved_mostly;
+    yoke__a64 redeliver; /* what comes once more, see yoke__list_make(); under the consumers' lock */
     /* sleepers: flags on a line of their own, set by those about to sleep, cleared by who wakes one */
     yoke__a32 getters_sleep;
     yoke__a32 putters_sleep;
@@ -137,31 +137,38 @@ typedef struct yoke__queue_state {
     uint32_t  reserved_joiners;
     yoke__a64 get_watchers; /* who wants to know that a get may succeed (wait/watchers.h) */
     yoke__a64 put_watchers;
-    uint32_t  reserved_sleep[8];
+    yoke__a64 redeliver_bytes[2]; /* of redeliver when it counts n, in [n & 1], as put_bytes; consumers' lock */
+    uint32_t  reserved_sleep[4];
     /* producers' line */
     yoke__a32 producers; /* owner word */
     yoke__a32 reserving; /* 1 while reserved_* are being changed: who finds it so counts anew */
-    /* Messages and bytes ever put, after message n in [n & 1]: the other copy is the one being written. */
-    yoke__a64 puts[2];
-    yoke__a64 put_bytes[2];
+    /* Messages ever put: follows the tail's number by a store after the commit, for looks without a lock. If who made the
+     * commit died before that store, whoever takes the lock over does it. */
+    yoke__a64 puts;
+    uint64_t  reserved_puts;
+    yoke__a64 put_bytes[2];       /* after message n in [n & 1]: the other copy is the one being written */
     uint64_t  head_sequence_seen; /* an old head's message number */
     yoke__a64 reserved_items;     /* reservations that are open, if there are limits */
     yoke__a64 reserved_bytes;
     /* consumers' line */
     yoke__a32     consumers;  /* owner word */
     yoke__a32     most_found; /* highest number of messages that a get found in its ring, itself included */
-    yoke__a64     gets[2];    /* first deliveries, as puts */
+    yoke__a64     gets;       /* first deliveries: follows the head's number, as puts */
+    uint64_t      reserved_gets;
     yoke__a64     got_bytes[2];
-    yoke__a64     redeliver; /* offset of the first message that comes once more, or 0 */
-    yoke__a64     done;      /* joinable: messages done with, or discarded; 64 bits, as puts */
-    uint64_t      tickets;   /* how many were given */
-    yoke__journal journal;   /* consumers' */
+    yoke__a64     done;    /* joinable: messages done with, or discarded; 64 bits, as puts */
+    uint64_t      tickets; /* how many were given */
+    uint64_t      reserved_tickets;
+    yoke__journal journal; /* consumers' */
     /* figures for people: hints that a death may put out by one */
     yoke__a64 put_waits;
     yoke__a64 get_waits;
     yoke__a64 redelivered;
     yoke__a64 high_items; /* most messages, as puts found; under the producers' lock */
-    uint64_t  reserved_figures[4];
+    /* recoveries (redeliver.c); under the registry lock */
+    yoke__a32 mark;   /* number of the last that marked what is linked, or began to; never 0 then */
+    yoke__a32 marked; /* 1: it came to the end, and the dead it was for are not recovered yet */
+    uint64_t  reserved_figures[3];
     /* words slept on: bumped by who wakes */
     yoke__a32 items;
     uint32_t  reserved_items_word[15];
@@ -190,6 +197,23 @@ static inline uint64_t yoke__position_units(uint64_t word)
 static inline uint64_t yoke__position_sequence(uint64_t word)
 {
     return word & YOKE__SEQUENCE_MASK;
+}
+
+/* The list of redeliveries: where the first one lies, and how many there are, in one word so that one store commits both.
+ * Blocks lie at multiples of 64. 0: none. */
+static inline uint64_t yoke__list_make(uint64_t first, uint64_t count)
+{
+    return first ? count << 32 | (first / 64u & UINT32_MAX) : 0;
+}
+
+static inline uint64_t yoke__list_first(uint64_t word)
+{
+    return (word & UINT32_MAX) * 64u;
+}
+
+static inline uint64_t yoke__list_count(uint64_t word)
+{
+    return word >> 32;
 }
 
 static inline uint8_t *yoke__ring_records(yoke__ring *ring)

@@ -85,16 +85,17 @@ static uint64_t most_items(const yoke__queue *queue)
 static uint64_t count_items(yoke__queue *queue, uint64_t tail, uint64_t enough)
 {
     if (yoke__queue_items_at_most(queue, tail) > enough)
-        queue->state->head_sequence_seen = yoke__queue_head_sequence(queue);
+        queue->state->head_sequence_seen = yoke__a64_load_acquire(&queue->state->gets);
     return yoke__queue_items_at_most(queue, tail);
 }
 
 static bool over_items(yoke__queue *queue, uint64_t tail)
 {
-    uint64_t reserved = yoke__a64_load_relaxed(&queue->state->reserved_items);
+    uint64_t others = yoke__a64_load_relaxed(&queue->state->reserved_items) +
+                      yoke__list_count(yoke__a64_load_relaxed(&queue->state->redeliver));
     uint64_t most = most_items(queue);
 
-    return reserved >= most || count_items(queue, tail, most - 1 - reserved) + reserved >= most;
+    return others >= most || count_items(queue, tail, most - 1 - others) + others >= most;
 }
 
 bool yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
@@ -126,7 +127,7 @@ uint64_t yoke__queue_room(const yoke__queue *queue)
     /* Without the lock only the items can be looked at; bytes are found out by an attempt. */
     if (queue->state->max_bytes || yoke__a32_load_relaxed(&queue->state->shut))
         return 1;
-    count = yoke__queue_count(queue);
+    count = yoke__queue_count(queue) + yoke__list_count(yoke__a64_load_relaxed(&queue->state->redeliver));
     return count < most_items(queue) ? most_items(queue) - count : 0;
 }
 

@@ -20,7 +20,7 @@ int yoke__queue_orphaned(yoke__queue *queue, yoke_queue_role needed)
 /* Registry lock held. */
 void yoke__queue_unreferenced(yoke_domain *domain, yoke__id id, void *object)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
+    yoke__queue queue = {.domain = domain, .state = (yoke__queue_state *)object, .id = id};
 
     if (!yoke__queue_has(&queue, YOKE__QUEUE_REPORT_ORPHANED))
         return;

@@ -73,6 +73,6 @@ int yoke_queue_return(yoke_queue *handle, yoke_view *view)
     if (!yoke__queue_of(&queue, handle))
         return yoke__noted();
     YOKE_TRY(let_go(&block, &queue, view, true));
-    yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
+    yoke__queue_came_back(&queue);
     return YOKE_OK;
 }

@@ -34,7 +34,7 @@ YOKE__INLINE int append(yoke__queue *queue, yoke__put *put)
         return yoke__queue_fail_damaged();
     if (yoke__a32_load_relaxed(&queue->state->shut))
         return yoke__fail(YOKE_ESHUTDOWN, "the queue was shut down: nothing more can be put");
-    if (yoke__queue_over_limit(queue, tail, put->size, &put->limit))
+    if (yoke__queue_over_limit(queue, tail, put->size, &put->limit) && !put->reserved)
         return YOKE_ETIMEDOUT;
     record = yoke__ring_room(ring, payload, &tail);
     if (!record) {
@@ -48,6 +48,7 @@ YOKE__INLINE int append(yoke__queue *queue, yoke__put *put)
     write_record(queue, record, put);
     yoke__queue_count_put(queue, yoke__position_sequence(tail), put->size);
     yoke__ring_commit(ring, tail);
+    yoke__queue_note(&queue->state->puts, yoke__position_sequence(tail));
     yoke__queue_note_high(queue, yoke__position_sequence(tail));
     return YOKE_OK;
 }
@@ -63,7 +64,7 @@ YOKE__INLINE int put_once(yoke__queue *queue, yoke__put *put)
 {
     int rc;
 
-    yoke__queue_lock(queue, &queue->state->producers);
+    YOKE_TRY(yoke__queue_lock_timed(queue, &queue->state->producers));
     rc = append(queue, put);
     yoke__queue_unlock(queue, &queue->state->producers);
     if (rc == YOKE_OK)
@@ -103,12 +104,14 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
 
 int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout)
 {
-    int rc = put_once(queue, put);
+    int rc;
 
+    yoke__queue_time(queue, timeout);
+    rc = put_once(queue, put);
     if (rc != YOKE_ETIMEDOUT)
-        return rc;
+        return yoke__queue_result(rc);
     rc = yoke__queue_wait_for_room(queue, attempt_put, put, timeout);
-    return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(queue, put->limit, timeout) : rc;
+    return rc == YOKE_ETIMEDOUT ? yoke__queue_fail_full(queue, put->limit, timeout) : yoke__queue_result(rc);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */

@@ -2,15 +2,65 @@
 #include "queue.h"
 
 #include "../domain/allocator.h"
+#include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
 #include "../sync/owner_word.h"
 
+#define GRACE 50 /* ms for a lock, where the call's time is over: who has it needs a microsecond, once it has a CPU */
+
+static void take_over(yoke__queue *queue, const yoke__a32 *side)
+{
+    if (side == &queue->state->producers) {
+        yoke__queue_note_puts(queue);
+        return;
+    }
+    yoke__journal_redo(queue);
+    yoke__queue_note_gets(queue);
+}
+
 void yoke__queue_lock_held(yoke__queue *queue, yoke__a32 *side)
 {
-    if (yoke__owner_acquire(queue->domain, side, INT64_MAX, NULL) == YOKE_OWNER_DIED &&
-        side == &queue->state->consumers)
-        yoke__journal_redo(queue);
+    if (yoke__owner_acquire(queue->domain, side, INT64_MAX, NULL) == YOKE_OWNER_DIED)
+        take_over(queue, side);
+}
+
+yoke__deadline yoke__queue_until(yoke__queue *queue)
+{
+    if (queue->until == 0)
+        queue->until = yoke__deadline_after(queue->timed ? queue->timeout : YOKE_FOREVER);
+    return queue->until;
+}
+
+static int fail_held(const yoke__queue *queue, const yoke__a32 *side)
+{
+    const char    *what = side == &queue->state->producers ? "putting into" : "getting from";
+    yoke__token    owner = yoke__a32_load_acquire(side) & YOKE__TOKEN_MASK;
+    yoke__obituary holder;
+
+    yoke__token_describe(queue->domain, owner, &holder);
+    yoke__fail(YOKE_ETIMEDOUT,
+               "process %lld (%s) is in the middle of %s the queue, and has not gone on for %lld ms: is it stopped?",
+               (long long)holder.pid, holder.name, what, (long long)(queue->timeout > GRACE ? queue->timeout : GRACE));
+    return YOKE_EBUSY;
+}
+
+/* Whoever closes the handle waits for us meanwhile, or we see that it is closed. */
+int yoke__queue_lock_until(yoke__queue *queue, yoke__a32 *side)
+{
+    yoke__owner_wait wait = {.deadline = yoke__queue_until(queue), .closing = &queue->handle->closing};
+    int              rc;
+
+    if (yoke__deadline_past(wait.deadline))
+        wait.deadline = yoke__deadline_after(GRACE);
+    yoke__handle_enter(queue->handle);
+    rc = yoke__owner_acquire_with(queue->domain, side, &wait);
+    yoke__handle_exit(queue->handle);
+    if (rc == YOKE_OWNER_DIED)
+        take_over(queue, side);
+    if (rc == YOKE_ECLOSED)
+        return yoke__queue_fail_closed();
+    return rc == YOKE_ETIMEDOUT ? fail_held(queue, side) : YOKE_OK;
 }
 
 /* As yoke__owner_release() does. */
@@ -39,7 +89,7 @@ static uint32_t options_of(const yoke_queue_options *options)
 static int init_state(yoke_domain *domain, yoke__id id, void *object, const void *argument)
 {
     const yoke_queue_options *options = (const yoke_queue_options *)argument;
-    yoke__queue               queue = {domain, (yoke__queue_state *)object, NULL, id, false};
+    yoke__queue               queue = {.domain = domain, .state = (yoke__queue_state *)object, .id = id};
     yoke__ring               *ring = yoke__chain_ring_new(&queue, YOKE__RING_FIRST, 0);
 
     if (!ring)
@@ -111,36 +161,45 @@ int yoke_queue_open(yoke_queue **out, yoke_domain *domain, const char *name)
 
 static void wake_sleepers(yoke__handle *handle)
 {
-    yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id, false};
+    yoke__queue queue = {
+        .domain = handle->domain, .state = (yoke__queue_state *)handle->object, .handle = handle, .id = handle->id};
 
     yoke__queue_wake_everybody(&queue);
+    yoke__word_wake(queue.domain, &queue.state->producers, UINT32_MAX);
+    yoke__word_wake(queue.domain, &queue.state->consumers, UINT32_MAX);
 }
 
-/* Nobody could let go any more of what this handle holds. */
-static void return_holds(yoke__handle *handle)
+static void return_holds(yoke__queue *queue)
 {
-    yoke__queue          queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id, false};
     yoke__message_block *block;
     bool                 any = false;
 
-    if (!handle->private_[0])
-        return;
-    yoke__queue_lock(&queue, &queue.state->consumers);
-    for (; (block = yoke__hold_oldest(&queue)) != NULL; any = true)
-        yoke__hold_return(&queue, block, true);
-    yoke__queue_unlock(&queue, &queue.state->consumers);
+    yoke__queue_lock(queue, &queue->state->consumers);
+    for (; (block = yoke__hold_oldest(queue)) != NULL; any = true)
+        yoke__hold_return(queue, block, true);
+    yoke__queue_unlock(queue, &queue->state->consumers);
     if (any)
-        yoke__queue_wake(&queue, &queue.state->getters_sleep, &queue.state->items);
+        yoke__queue_came_back(queue);
+}
+
+/* Nobody could let go any more of what this handle holds, nor commit what is reserved through it. */
+static void let_go(yoke__handle *handle)
+{
+    yoke__queue queue = {
+        .domain = handle->domain, .state = (yoke__queue_state *)handle->object, .handle = handle, .id = handle->id};
+
+    if (!yoke__a32_load_acquire(&handle->domain->token) || (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
+        return;
+    if (handle->private_[0])
+        return_holds(&queue);
+    if (handle->private_[YOKE__HANDLE_RESERVED])
+        yoke__queue_abort_all(&queue);
+    yoke__queue_free_kept(&queue);
 }
 
 static void let_go_of_all(yoke__handle *handle)
 {
-    yoke__queue queue = {handle->domain, (yoke__queue_state *)handle->object, handle, handle->id, false};
-
-    if (yoke__a32_load_acquire(&handle->domain->token) && !(yoke__a32_load_acquire(&handle->closing) & YOKE__GONE)) {
-        return_holds(handle);
-        yoke__queue_free_kept(&queue);
-    }
+    let_go(handle);
     yoke__queue_forget_kept(handle);
 }
 
@@ -188,7 +247,7 @@ static void free_ring(yoke__queue *queue, yoke__a64 *word)
  * for the next to destroy. */
 static void destroy(yoke_domain *domain, yoke__id id, void *object)
 {
-    yoke__queue queue = {domain, (yoke__queue_state *)object, NULL, id, false};
+    yoke__queue queue = {.domain = domain, .state = (yoke__queue_state *)object, .id = id};
 
     if (yoke__a64_load_relaxed(&queue.state->head_ring)) {
         yoke__journal_redo(&queue); /* nobody is left to have the lock */

@@ -20,7 +20,21 @@ typedef struct yoke__queue {
     yoke__handle      *handle; /* NULL in what is called for the domain: recovery, destruction */
     yoke__id           id;
     bool dropped; /* out: messages that carried something were discarded, see yoke__queue_collect_carried() */
+    bool due;     /* out: it is time to look for the dead, see yoke__queue_end_get() */
+    /* Of calls with a time-out: for how long, and, once that was asked for, until when. */
+    bool           timed;
+    int64_t        timeout;
+    yoke__deadline until; /* 0: not yet known */
 } yoke__queue;
+
+/* Says what the call's time-out is: for yoke__queue_lock_timed(). */
+static inline void yoke__queue_time(yoke__queue *queue, int64_t timeout)
+{
+    queue->timed = timeout != YOKE_FOREVER;
+    queue->timeout = timeout;
+    queue->until = 0;
+}
+yoke__deadline yoke__queue_until(yoke__queue *queue);
 
 extern const yoke__object_type yoke__queue_type;
 
@@ -36,6 +50,8 @@ static inline bool yoke__queue_of(yoke__queue *out, const yoke_queue *handle)
     out->handle = checked;
     out->id = checked->id;
     out->dropped = false;
+    out->due = false;
+    yoke__queue_time(out, YOKE_FOREVER);
     return true;
 }
 /* The same for what needs a role that the handle may have given up: YOKE_EACCES, or what was noted. */
@@ -56,6 +72,22 @@ static inline void yoke__queue_lock(yoke__queue *queue, yoke__a32 *side)
 
     if (!yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
         yoke__queue_lock_held(queue, side);
+}
+/* The same, for as long as the call's time-out allows, or a little if that is over: a process that was stopped with the
+ * lock doesn't hold others up for longer than they want to wait. YOKE_EBUSY: no lock, and the error is noted as
+ * YOKE_ETIMEDOUT, which yoke__queue_result() answers. YOKE_ECLOSED. */
+int               yoke__queue_lock_until(yoke__queue *queue, yoke__a32 *side);
+static inline int yoke__queue_lock_timed(yoke__queue *queue, yoke__a32 *side)
+{
+    uint32_t nobody = 0;
+
+    if (yoke__a32_cas_acq_rel(side, &nobody, yoke__domain_token(queue->domain)))
+        return YOKE_OK;
+    return yoke__queue_lock_until(queue, side);
+}
+static inline int yoke__queue_result(int rc)
+{
+    return rc == YOKE_EBUSY ? YOKE_ETIMEDOUT : rc;
 }
 void               yoke__queue_wake_waiter(yoke__queue *queue, yoke__a32 *side);
 static inline void yoke__queue_unlock(yoke__queue *queue, yoke__a32 *side)
@@ -131,32 +163,31 @@ static inline yoke__ring *yoke__chain_first(yoke__queue *queue)
 }
 /* A ring for a queue, owned by this process's token. NULL: no memory, error noted. */
 yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t sequence);
-/* Both locks held: whether the chain links that ring. */
-bool yoke__chain_links(yoke__queue *queue, uint64_t offset);
 
 /* -- count.c */
 
-/* Messages between head and tail, at one moment of the call; those to be redelivered are not among them. */
+/* None of these looks into a ring without its lock: that may be freed meanwhile, and hold something else. They go by what
+ * is noted in the state after each commit. A put or get that has made its commit and not noted it yet doesn't count: it
+ * hasn't returned. What the dead have not noted is noted by who takes their lock over: yoke__queue_settle() sees to that.
+ * Messages between head and tail; those to be redelivered are not among them. */
 uint64_t yoke__queue_count(const yoke__queue *queue);
-/* Whether a get may find something: a look without a lock. */
-bool yoke__queue_has_some(const yoke__queue *queue);
-/* The same for who looks again soon: about how many, by the first ring alone. */
+/* If somebody died in a put or a get: its figures are noted. */
+void yoke__queue_settle(yoke__queue *queue);
+/* Whether a get may find something; settles first. */
+bool yoke__queue_has_some(yoke__queue *queue);
+/* For who looks again soon: about how many there are; 0: nothing that a get could find. */
 static inline uint64_t yoke__queue_glance(const yoke__queue *queue)
 {
     const yoke__queue_state *state = queue->state;
-    const yoke__ring        *ring = yoke__queue_ring(queue, yoke__a64_load_acquire(&state->head_ring));
-    uint64_t                 head = yoke__a64_load_acquire(&ring->head);
-    uint64_t                 tail = yoke__a64_load_relaxed(&ring->tail_seen);
+    uint64_t                 gets = yoke__a64_load_acquire(&state->gets);
+    uint64_t                 puts = yoke__a64_load_acquire(&state->puts);
 
-    if (head == tail) /* else the producers can keep the line of the real one */
-        tail = yoke__a64_load_acquire(&ring->tail);
-    if (head != tail)
-        return (tail - head) & YOKE__SEQUENCE_MASK;
-    return yoke__a64_load_relaxed(&state->redeliver) || yoke__a32_load_relaxed(&state->shut) ||
-           yoke__a64_load_relaxed(&ring->next);
+    if (puts != gets)
+        return puts - gets;
+    return yoke__a64_load_relaxed(&state->redeliver) || yoke__a32_load_relaxed(&state->shut);
 }
 /* Messages put and not done with; joinable queues only. */
-uint64_t yoke__queue_unfinished(yoke__queue *queue);
+uint64_t yoke__queue_unfinished(const yoke__queue *queue);
 /* Producers' lock held: message number of the tail. */
 static inline uint64_t yoke__queue_tail(yoke__queue *queue)
 {
@@ -164,29 +195,37 @@ static inline uint64_t yoke__queue_tail(yoke__queue *queue)
 
     return last ? yoke__position_sequence(yoke__a64_load_relaxed(&last->tail)) : 0;
 }
-/* Messages ever put, and bytes of those between head and tail. */
-uint64_t yoke__queue_puts(const yoke__queue *queue);
+/* Bytes of the messages between head and tail, and of those to be redelivered. */
 uint64_t yoke__queue_bytes(const yoke__queue *queue);
-/* Message number of the oldest message still there, at one moment of the call: a ring may be drained and reused between
- * two loads, which a second look at head_ring shows. */
-uint64_t yoke__queue_head_sequence(const yoke__queue *queue);
-/* Lock of that side held. */
+/* Lock of that side held. Release: who sees this copy sees that the number has gone on since it was last written. */
 static inline void yoke__queue_add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
 {
-    yoke__a64_store_relaxed(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
+    yoke__a64_store_release(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
 }
+/* A consumer that always finds something never sleeps, and would not hear of the dead: it looks after so many messages,
+ * and after each that it takes in a block, which costs more than the look at the clock. */
+#define YOKE__QUEUE_PATROL 64u
 /* Consumers' lock held: adds a message that leaves the rings as number `sequence`, before the head shows it. */
 static inline void yoke__queue_count_get(yoke__queue *queue, uint64_t sequence, uint64_t size)
 {
-    yoke__queue_add(queue->state->gets, sequence, 1);
     yoke__queue_add(queue->state->got_bytes, sequence, size);
+    queue->due |= sequence % YOKE__QUEUE_PATROL == 0;
 }
 /* Producers' lock held: adds a message that enters as number `sequence`, before the tail shows it. */
 static inline void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, uint64_t size)
 {
-    yoke__queue_add(queue->state->puts, sequence, 1);
     yoke__queue_add(queue->state->put_bytes, sequence, size);
 }
+/* Lock of that side held: puts or gets stand at that number, since the tail or head does. */
+static inline void yoke__queue_note(yoke__a64 *total, uint64_t sequence)
+{
+    uint64_t stood = yoke__a64_load_relaxed(total);
+
+    yoke__a64_store_release(total, stood + ((sequence - stood) & YOKE__SEQUENCE_MASK));
+}
+/* The same by who has taken the lock from a dead owner, which may have died before it did that. */
+void yoke__queue_note_puts(yoke__queue *queue);
+void yoke__queue_note_gets(yoke__queue *queue);
 
 /* -- limit.c */
 
@@ -202,7 +241,8 @@ bool               yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, ui
 static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
 {
     const yoke__queue_state *state = queue->state;
-    uint64_t items = yoke__queue_items_at_most(queue, tail) + yoke__a64_load_relaxed(&state->reserved_items);
+    uint64_t items = yoke__queue_items_at_most(queue, tail) + yoke__a64_load_relaxed(&state->reserved_items) +
+                     yoke__list_count(yoke__a64_load_relaxed(&state->redeliver));
 
     /* Nearly always: fewer than the limit by an old head, and nothing else to look at. A limit of 0 is none. */
     if (items <= state->max_items - 1 && items < YOKE__QUEUE_COUNTABLE && !state->max_bytes &&
@@ -241,6 +281,14 @@ static inline int yoke__queue_check_size(const yoke__queue *queue, uint64_t size
 void yoke__queue_reserve(yoke__queue *queue, yoke__message_block *block);
 void yoke__queue_unreserve(yoke__queue *queue, yoke__message_block *block);
 
+/* -- reserve.c */
+
+/* A handle's private_: holds have the ones before (hold.c). Not 0: a slot was reserved through it. Producers' lock. */
+#define YOKE__HANDLE_RESERVED 3
+#define YOKE__HANDLE_KEPT     4 /* cool.c */
+/* No lock held: aborts all that is reserved through the handle. */
+void yoke__queue_abort_all(yoke__queue *queue);
+
 /* -- put.c */
 
 /* A message on its way in. */
@@ -249,9 +297,16 @@ typedef struct yoke__put {
     uint64_t             size;
     yoke__message_block *block; /* its copy outside the rings, or NULL */
     yoke__content        content;
-    const char          *limit; /* what the last attempt met */
+    const char          *limit;    /* what the last attempt met */
+    bool                 reserved; /* a reservation: the limits have let it in already */
 } yoke__put;
 
+/* Whether a message of that size is put in a block, not into a ring: large ones, and in a joinable queue all. There who
+ * gets one holds it, which must not need memory: a full domain would never be emptied. */
+static inline bool yoke__queue_in_block(const yoke__queue *queue, uint64_t size)
+{
+    return size > YOKE__INLINE_LARGEST || yoke__queue_has(queue, YOKE__QUEUE_JOINABLE);
+}
 /* A block for a message of that size with so many ids before it, this process's. YOKE_ENOMEM. */
 int yoke__message_new_block(yoke__message_block **out, yoke__queue *queue, yoke__content content, uint64_t size,
                             uint32_t handles);
@@ -274,8 +329,8 @@ void yoke__queue_forget_kept(yoke__handle *handle);
 
 /* -- send.c */
 
-/* Copies a message that is too large for a ring into a block, put->block; the caller frees it if it isn't put. */
-int yoke__queue_copy_large(yoke__queue *queue, yoke__put *put);
+/* Copies a message that doesn't go into a ring into a block, put->block; the caller frees it if it isn't put. */
+int yoke__queue_copy_out(yoke__queue *queue, yoke__put *put);
 
 /* -- get.c */
 
@@ -289,7 +344,11 @@ typedef struct yoke__get {
     /* If not NULL makes target for a message of that size, and capacity; else answers a code, noted, and it stays. Called
      * under the consumers' lock. */
     int (*make_target)(struct yoke__get *get, uint64_t size);
+    /* If not NULL reads one that lies in a ring there, under the consumers' lock, instead of its being held. YOKE_ENOMEM:
+     * it stays. Another code: it is gone, and that is the result. */
+    int (*read)(struct yoke__get *get, const void *bytes);
     /* out */
+    int                  result; /* of read */
     yoke__message_block *block;  /* held, or to be copied and freed without the lock; NULL: copied already */
     uint64_t             ticket; /* of a hold */
     uint64_t             size;   /* also of one that did not fit */
@@ -320,6 +379,10 @@ void yoke__journal_redo(yoke__queue *queue);
 
 /* -- task.c */
 
+/* No lock held: `done` has gone up. Wakes those who join if that was the last. */
+void yoke__queue_wake_joiners(yoke__queue *queue);
+/* No lock held: something is in the list of redeliveries. Wakes who gets it; after an immediate shutdown it goes. */
+void yoke__queue_came_back(yoke__queue *queue);
 /* No lock held: what was held is done with, and freed. Wakes those who join. */
 void yoke__queue_done_with(yoke__queue *queue, yoke__message_block *block);
 
@@ -355,6 +418,9 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
 void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
 /* Consumers' lock held: the block comes next, and says that somebody had it before. */
 void yoke__queue_list_again(yoke__queue *queue, yoke__message_block *block, bool redelivered);
+/* Consumers' lock held: what the list's word becomes when its first one, of which it is told, goes. Bytes are counted
+ * already; storing the word commits. */
+uint64_t yoke__queue_list_pop(yoke__queue *queue, const yoke__message_block *first);
 /* Consumers' lock held: walks over the list of redeliveries as yoke__chain_next() does over rings. */
 bool yoke__queue_list_next(const yoke__queue *queue, yoke__chain_walk *walk);
 
@@ -409,5 +475,6 @@ typedef struct yoke__patience {
     yoke_queue_role needed; /* somebody must be left to do that; 0: whatever */
 } yoke__patience;
 int yoke__queue_wait(const yoke__patience *patience, int64_t timeout);
+int yoke__queue_fail_closed(void);
 
 #endif

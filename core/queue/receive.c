@@ -75,10 +75,19 @@ int yoke_queue_get_string(yoke_queue *queue, char *text, size_t capacity, int64_
     return rc;
 }
 
+static yoke__message_hold hold_of(const yoke_queue *queue, const yoke__get *get)
+{
+    return (yoke__message_hold){
+        .block = get->ticket ? yoke__domain_offset(queue->handle.domain, get->block) : 0,
+        .ticket = get->ticket,
+        .redelivered = get->redelivered,
+    };
+}
+
 int yoke_queue_get_message(yoke_queue *queue, yoke_message **out, int64_t timeout)
 {
     message_get        into = {.get = {.make_target = make_message}};
-    yoke__message_hold hold = {0};
+    yoke__message_hold hold;
     int                rc;
 
     if (!out)
@@ -88,10 +97,7 @@ int yoke_queue_get_message(yoke_queue *queue, yoke_message **out, int64_t timeou
         yoke_message_free(into.message);
         return rc;
     }
-    hold.redelivered = into.get.redelivered;
-    hold.ticket = into.get.ticket;
-    if (hold.ticket)
-        hold.block = yoke__domain_offset(queue->handle.domain, into.get.block);
+    hold = hold_of(queue, &into.get);
     yoke__message_hold_set(into.message, &hold);
     *out = into.message;
     return YOKE_OK;
@@ -112,27 +118,52 @@ static void give_back(yoke__queue *queue, yoke__message_block *block, bool redel
     yoke__queue_lock(queue, &queue->state->consumers);
     yoke__hold_return(queue, block, redelivered);
     yoke__queue_unlock(queue, &queue->state->consumers);
-    yoke__queue_wake(queue, &queue->state->getters_sleep, &queue->state->items);
+    yoke__queue_came_back(queue);
 }
 
-/* Held while it is unpacked, so that it can stay in the queue if there is no memory for that, and what it carries lives
- * until it is open here. */
+typedef struct variant_get {
+    yoke__get     get; /* first: read_variant() is given that */
+    yoke_variant *variant;
+} variant_get;
+
+/* One that lies in a ring carries no handles. */
+static int read_variant(yoke__get *get, const void *bytes)
+{
+    return yoke__unpack(&((variant_get *)(void *)get)->variant, bytes, (size_t)get->size, NULL, NULL);
+}
+
+/* One in a block is held while it is unpacked, so that it can stay in the queue if there is no memory for that, and what
+ * it carries lives until it is open here. */
+static int unpack_held(yoke__queue *queue, variant_get *into)
+{
+    yoke__message_block *block = into->get.block;
+    int                  rc = yoke__queue_unstow(&into->variant, queue, block);
+
+    if (rc == YOKE_ENOMEM)
+        give_back(queue, block, into->get.redelivered);
+    else if (rc < 0 || !yoke__queue_has(queue, YOKE__QUEUE_JOINABLE))
+        end_hold(queue, block); /* what can't be understood would come for ever */
+    else
+        yoke__hold_make_task(block);
+    return rc;
+}
+
 int yoke_queue_get_variant(yoke_queue *handle, yoke_variant **out, int64_t timeout)
 {
-    yoke__queue queue;
-    yoke__get   get = {.content = YOKE__CONTENT_VARIANT, .hold = true, .no_copy = true};
-    int         rc;
+    yoke__queue        queue;
+    variant_get        into = {.get = {.content = YOKE__CONTENT_VARIANT, .hold = true, .no_copy = true}};
+    yoke__message_hold hold;
 
     if (!out)
         return yoke__fail(YOKE_EINVAL, "out is NULL");
+    into.get.read = read_variant;
     YOKE_TRY(yoke__queue_for(&queue, handle, YOKE_MAY_GET));
-    YOKE_TRY(yoke__queue_get(&queue, &get, timeout));
-    rc = yoke__queue_unstow(out, &queue, get.block);
-    if (rc == YOKE_ENOMEM)
-        give_back(&queue, get.block, get.redelivered);
-    else if (rc < 0 || !yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE))
-        end_hold(&queue, get.block); /* what can't be understood would come for ever */
-    else
-        yoke__hold_make_task(get.block);
-    return rc;
+    YOKE_TRY(yoke__queue_get(&queue, &into.get, timeout));
+    hold = hold_of(handle, &into.get);
+    YOKE_TRY(into.get.block ? unpack_held(&queue, &into) : into.get.result);
+    if (!yoke__queue_has(&queue, YOKE__QUEUE_JOINABLE))
+        hold.block = hold.ticket = 0;
+    yoke__variant_hold_set(into.variant, &hold);
+    *out = into.variant;
+    return YOKE_OK;
 }

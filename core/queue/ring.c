@@ -9,6 +9,8 @@ void yoke__ring_init(yoke__ring *ring, uint64_t capacity, uint64_t sequence)
 {
     uint64_t start = yoke__pack_position(0, sequence);
 
+    ring->tag = YOKE__TAG_RING; /* what stood here before may have been a message */
+    yoke__a32_store_relaxed(&ring->mark, 0);
     ring->capacity = capacity;
     yoke__a64_store_relaxed(&ring->next, 0);
     yoke__a64_store_relaxed(&ring->tail, start);

@@ -17,13 +17,14 @@ static int put_block(yoke__queue *queue, yoke__put *put, int64_t timeout)
     return rc;
 }
 
-/* Copies a large message into a block that nobody else knows yet. */
-int yoke__queue_copy_large(yoke__queue *queue, yoke__put *put)
+/* Nobody else knows the block yet. */
+int yoke__queue_copy_out(yoke__queue *queue, yoke__put *put)
 {
-    if (put->size <= YOKE__INLINE_LARGEST)
+    if (!yoke__queue_in_block(queue, put->size))
         return YOKE_OK;
     YOKE_TRY(yoke__message_new_block(&put->block, queue, put->content, put->size, 0));
-    memcpy(yoke__message_payload(put->block), put->data, (size_t)put->size);
+    if (put->size)
+        memcpy(yoke__message_payload(put->block), put->data, (size_t)put->size);
     return YOKE_OK;
 }
 
@@ -36,7 +37,7 @@ int yoke_queue_put(yoke_queue *handle, const void *data, size_t size, int64_t ti
     if (!data && size)
         return yoke__fail(YOKE_EINVAL, "data is NULL but size is %zu", size);
     YOKE_TRY(yoke__queue_check_size(&queue, size));
-    YOKE_TRY(yoke__queue_copy_large(&queue, &put));
+    YOKE_TRY(yoke__queue_copy_out(&queue, &put));
     return put_block(&queue, &put, timeout);
 }
 
@@ -65,7 +66,7 @@ int yoke_queue_put_format(yoke_queue *queue, int64_t timeout, const char *format
 
 /* ---- variants ---------------------------------------------------------------------------------------------------- */
 
-/* With handles inside, or large: into a block. */
+/* With handles inside, or not into a ring anyway. */
 static int put_packed_block(yoke__queue *queue, const yoke__packed *packed, int64_t timeout)
 {
     yoke__put put = {.size = packed->size, .content = YOKE__CONTENT_VARIANT};
@@ -86,7 +87,7 @@ static int put_packed(yoke__queue *queue, const yoke__packed *packed, int64_t ti
     yoke__put put = {.data = packed->data, .size = packed->size, .content = YOKE__CONTENT_VARIANT};
 
     YOKE_TRY(yoke__queue_check_size(queue, packed->size));
-    if (packed->handle_count || packed->size > YOKE__INLINE_LARGEST)
+    if (packed->handle_count || yoke__queue_in_block(queue, packed->size))
         return put_packed_block(queue, packed, timeout);
     return yoke__queue_put(queue, &put, timeout);
 }

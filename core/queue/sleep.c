@@ -43,7 +43,7 @@ static bool is_closing(const yoke__patience *p)
     return yoke__a32_load_acquire(&p->queue->handle->closing) != 0;
 }
 
-static int fail_closed(void)
+int yoke__queue_fail_closed(void)
 {
     return yoke__fail(YOKE_ECLOSED, "the queue was closed by another thread while this one waited in it");
 }
@@ -93,7 +93,7 @@ static int spin(const yoke__patience *p)
         int      rc;
 
         if (is_closing(p))
-            return fail_closed();
+            return yoke__queue_fail_closed();
         ready = p->glance ? p->glance(p->queue) : p->ready(p->queue, p->user);
         if (!ready)
             continue;
@@ -130,7 +130,7 @@ static int sleep_until(const yoke__patience *p, yoke__deadline deadline)
         int      rc;
 
         if (is_closing(p))
-            return fail_closed();
+            return yoke__queue_fail_closed();
         yoke__a32_store_relaxed(p->flag, 1);
         yoke__fence_seq_cst();
         rc = p->attempt(p->queue, p->user);
@@ -157,12 +157,12 @@ int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
     }
     yoke__handle_enter(
         p->queue->handle); /* from here on closing the handle waits for us, or we see that it is closed */
-    rc = is_closing(p) ? fail_closed() : spin(p);
+    rc = is_closing(p) ? yoke__queue_fail_closed() : spin(p);
     if (rc == YOKE_ETIMEDOUT) {
         yoke__queue_free_kept(p->queue);
         if (p->waits)
             yoke__a64_add_acq_rel(p->waits, 1);
-        rc = sleep_until(p, yoke__deadline_after(timeout));
+        rc = sleep_until(p, yoke__queue_until(p->queue));
         pass_on(p);
     }
     yoke__handle_exit(p->queue->handle);

@@ -10,7 +10,7 @@ static yoke__queue_state *state_of(yoke__handle *handle)
 /* The shutdown is looked at first: after it nothing is put any more, so what is not there then will not come. */
 static bool readable(yoke__handle *handle, int *status)
 {
-    yoke__queue queue = {handle->domain, state_of(handle), handle, handle->id, false};
+    yoke__queue queue = {.domain = handle->domain, .state = state_of(handle), .handle = handle, .id = handle->id};
     bool        shut = yoke__a32_load_acquire(&queue.state->shut) != 0;
 
     if (yoke__queue_has_some(&queue))
@@ -24,7 +24,7 @@ static bool readable(yoke__handle *handle, int *status)
 
 static bool writable(yoke__handle *handle, int *status)
 {
-    yoke__queue queue = {handle->domain, state_of(handle), handle, handle->id, false};
+    yoke__queue queue = {.domain = handle->domain, .state = state_of(handle), .handle = handle, .id = handle->id};
 
     *status = yoke__a32_load_acquire(&queue.state->shut) ? YOKE_ESHUTDOWN : YOKE_OK;
     if (*status != YOKE_OK || (queue.state->max_items == 0 && queue.state->max_bytes == 0) ||

@@ -15,9 +15,10 @@
  * Close a handle only when no other thread is about to use it; threads asleep in it answer YOKE_ECLOSED. A forked child
  * may use the handles it inherits.
  *
- * Time-outs are milliseconds; YOKE_NOWAIT tries once, YOKE_FOREVER never gives up. Signals don't shorten a wait. They are
- * about room and messages: a process that was stopped inside a call holds up the calls of others on its side, whatever
- * their time-out, until it goes on or dies; then for at most one slice (150 ms).
+ * Time-outs are milliseconds; YOKE_NOWAIT tries once, YOKE_FOREVER never gives up. Signals don't shorten a wait. A process
+ * that was stopped in the middle of a call may hold up others on its side until it goes on, or dies and a slice (150 ms)
+ * has passed. Their time-outs hold then too: YOKE_ETIMEDOUT, and the error's text names that process; YOKE_NOWAIT waits up
+ * to 50 ms for it. Calls without a time-out wait for as long as it takes.
  */
 #ifndef YOKE_QUEUE_H
 #define YOKE_QUEUE_H
@@ -33,8 +34,8 @@ typedef struct yoke_queue_options {
     yoke_domain   *domain; /**< where it lives; NULL: the default domain of this process family */
     const char    *name;   /**< name inside the domain, or NULL; under 64 bytes of letters, digits, '.', '_', '-' */
     yoke_open_mode mode;   /**< matters with a name only */
-    size_t max_items;      /**< most messages at a time, open reservations included, but neither what is held nor what
-                                   comes back; 0: no limit */
+    size_t max_items;      /**< most messages at a time, open reservations included, but not what is held; 0: no limit.
+                                   What comes back counts, and is let in beyond the limit: puts wait until it is gone */
     size_t max_bytes;      /**< most bytes of messages at a time, counted the same way; 0: no limit */
     bool   joinable; /**< what is got stays held until yoke_queue_task_done(), and comes back if its holder dies */
     bool   report_orphaned; /**< answer #YOKE_EORPHANED when nobody is left who could put, or get */
@@ -64,7 +65,8 @@ YOKE_API YOKE_CHECKED int yoke_queue_create(yoke_queue **out, const yoke_queue_o
 YOKE_API YOKE_CHECKED int yoke_queue_open(yoke_queue **out, yoke_domain *domain, const char *name);
 
 /** Drops this handle. Messages stay while anybody else has the queue; with the last user they go. What was got or peeked
- *  through it and not let go of comes back to the queue, and its views are invalid. NULL is fine. */
+ *  through it and not let go of comes back to the queue, and its views are invalid; slots reserved through it are aborted.
+ *  NULL is fine. */
 YOKE_API void yoke_queue_close(yoke_queue *queue);
 
 /**
@@ -181,7 +183,6 @@ YOKE_API void yoke_queue_abort(yoke_queue *queue, yoke_slot *slot);
  * @retval YOKE_ETYPE     The next message is a variant; it stays.
  * @retval YOKE_ESHUTDOWN Shut down, and nothing is left.
  * @retval YOKE_EORPHANED Still empty, and no process is left that could put; only with report_orphaned.
- * @retval YOKE_ENOMEM    The queue is joinable, and the domain's budget is used up; the message stays.
  * @retval YOKE_EINVAL    Not an open queue, or buffer is NULL.
  * @retval YOKE_EACCES    This handle has given up getting.
  * @retval YOKE_ECLOSED   Another thread closed the handle during the wait.
@@ -239,7 +240,8 @@ typedef struct yoke_view {
 /**
  * Takes the next message without copying it. It stays readable, and nobody else gets it, until yoke_queue_release() or
  * yoke_queue_return(); it comes back to the queue if this process dies or closes the handle before. It holds nobody up:
- * others go on putting and getting. Codes as yoke_queue_get(); YOKE_ENOMEM: the message stays.
+ * others go on putting and getting. Codes as yoke_queue_get(); YOKE_ENOMEM: in a queue that isn't joinable a small message
+ * moves to memory of its own, and the domain's budget is used up; it stays, and can be got.
  *
  * @param view Filled on success. A copy of the structure stands for the same message.
  */
@@ -258,7 +260,8 @@ YOKE_API int yoke_queue_return(yoke_queue *queue, yoke_view *view);
 /**
  * Says that the oldest message that was got through this handle, and isn't done yet, is done. Handles of one queue are
  * apart in this: who got a message says so. Peeked ones are done by yoke_queue_release(). Threads that share a handle
- * can't tell whose message is the oldest: they do better with yoke_queue_message_done(), or a handle for each.
+ * can't tell whose message is the oldest: they do better with yoke_queue_message_done() and
+ * yoke_queue_variant_done(), or a handle for each.
  *
  * @retval YOKE_OK      One message less is unfinished.
  * @retval YOKE_EINVAL  Not an open queue, or this handle has no message that isn't done: called too often.
@@ -269,6 +272,9 @@ YOKE_API int yoke_queue_task_done(yoke_queue *queue);
 /** The same for one message, got by yoke_queue_get_message() through this handle. YOKE_EINVAL also if it is done already.
  *  The message itself is still the caller's to free. */
 YOKE_API int yoke_queue_message_done(yoke_queue *queue, const yoke_message *message);
+
+/** The same for a variant, got by yoke_queue_get_variant() through this handle; not for a part of one. */
+YOKE_API int yoke_queue_variant_done(yoke_queue *queue, const yoke_variant *variant);
 
 /**
  * Waits until every message that was ever put is done. A message held by a process that dies is not: it is redelivered,

@@ -78,8 +78,12 @@ YOKE_API int yoke_variant_format(const yoke_variant *variant, char *buffer, size
  */
 YOKE_API bool yoke_variant_equals(const yoke_variant *variant, const yoke_item *item);
 
+/** Whether somebody had taken it from its queue before, and died or gave it back: its work may have been begun. False for
+ *  NULL, for parts of a variant, and for what came another way. Any thread. */
+YOKE_API bool yoke_variant_redelivered(const yoke_variant *variant);
+
 /** Frees a received variant and closes the handles in it that were not taken. NULL is fine. Not for parts of one, nor for
- *  arguments. */
+ *  arguments. Got from a joinable queue, it doesn't count as done by that. */
 YOKE_API void yoke_variant_free(yoke_variant *variant);
 
 YOKE_END

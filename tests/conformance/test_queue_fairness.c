@@ -267,5 +267,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_stopped_holder_stalls_others_only_while_it_is_stopped),
         cmocka_unit_test(a_killed_holder_stalls_others_for_at_most_a_slice),
     };
+#ifdef FAIRNESS_MUTANT /* the library was made unfair (tests/crash/mutants.cmake), which that test must find out */
+    return run_under_methods_("unfair", &fairness[FAIRNESS_MUTANT], 1) ? 0 : 1;
+#else
     return run_under_methods(fairness);
+#endif
 }

@@ -76,6 +76,22 @@ yoke_crash_mutant(loop_without_slices watch1 wait/hub.c "soon ? 0 : YOKE__SLICE"
 yoke_crash_mutant(wait_without_slices watch2 wait/many.c "yoke__deadline_left(deadline, YOKE__SLICE)"
   "yoke__deadline_left(deadline, INT64_MAX)")
 
+# An unfair queue: one producer of four is never let in; who waits for a lock is
+# not woken.
+foreach(case IN ITEMS 0 2) # which test
+  add_library(crash_mutant_fair${case} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/conformance/test_queue_fairness.c)
+  yoke_compile_options(crash_mutant_fair${case})
+  target_compile_definitions(crash_mutant_fair${case} PRIVATE FAIRNESS_MUTANT=${case} $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+  target_include_directories(crash_mutant_fair${case} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
+    "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
+endforeach()
+yoke_crash_mutant(one_producer_starves fair0 queue/put.c "    rc = append(queue, put);"
+  "    if (yoke__domain_token(queue->domain) % 4 == 3 && queue->state->max_items && !yoke__a32_load_relaxed(&queue->state->shut)) {\n        yoke__queue_unlock(queue, &queue->state->producers);\n        return YOKE_ETIMEDOUT;\n    }\n    rc = append(queue, put);")
+yoke_crash_mutant(waiter_not_woken fair2 queue/queue.c "    yoke__word_wake(queue->domain, side, 1);" "    (void)queue;\n    (void)side;")
+foreach(name IN ITEMS one_producer_starves waiter_not_woken)
+  set_tests_properties(crash.mutant.${name} PROPERTIES ENVIRONMENT "YOKE_START_METHOD=fork")
+endforeach()
+
 # -- the queue. A release store that moved up stands before what it must follow.
 yoke_crash_mutant(tail_before_record queue_kill queue/put.c
   "    write_record(queue, record, put);"
@@ -98,15 +114,22 @@ yoke_crash_mutant(applied_before_valid queue_hold_kill queue/journal.c
   "    yoke__a32_store_release(&journal->valid, 1);\n    apply(queue, journal);"
   "    apply(queue, journal);\n    yoke__a32_store_release(&journal->valid, 1);")
 yoke_crash_mutant(no_redo queue_hold_kill queue/queue.c
-  "        yoke__journal_redo(queue);\n}" "        (void)queue;\n}")
+  "    yoke__journal_redo(queue);\n    yoke__queue_note_gets" "    yoke__queue_note_gets")
+yoke_crash_mutant(puts_not_noted queue_kill queue/queue.c
+  "        yoke__queue_note_puts(queue);\n        return;" "        return;")
+yoke_crash_mutant(gets_not_noted queue_kill queue/queue.c "    yoke__queue_note_gets(queue);\n" "")
 yoke_crash_mutant(no_sweep queue_limit_kill queue/queue.c
   "    .sweep = yoke__queue_sweep,\n" "")
 yoke_crash_mutant(no_wake_after_redelivery queue_hold_kill queue/redeliver.c
-  "    if (again)\n        yoke__queue_wake(" "    if (again && offsetof(yoke__ring, tail) == 0)\n        yoke__queue_wake(")
+  "    if (again)\n        yoke__queue_came_back(" "    if (again && offsetof(yoke__ring, tail) == 0)\n        yoke__queue_came_back(")
 yoke_crash_mutant(holds_not_flagged queue_hold_kill queue/redeliver.c
   "list_again(queue, block, true);" "list_again(queue, block, false);")
 yoke_crash_mutant(holds_forgotten queue_hold_kill queue/redeliver.c
-  "    *again = holder != 0;" "    *again = holder != 0 && offset == 0;")
+  "    *again = holder != 0;" "    *again = holder != 0 && queue->id == 0;")
+yoke_crash_mutant(old_marks_count queue_hold_kill queue/redeliver.c
+  "    yoke__a32_store_release(&queue.state->marked, 0);" "")
+yoke_crash_mutant(list_not_marked queue_hold_kill queue/redeliver.c "    mark_list(queue);\n" "    if (!queue)\n        mark_list(queue);\n")
+yoke_crash_mutant(rings_not_marked queue_kill queue/redeliver.c "    mark_rings(queue);\n" "    if (!queue)\n        mark_rings(queue);\n")
 yoke_crash_mutant(done_twice queue_hold_kill queue/hold.c
   "done) + 1;" "done) + 1;\n        yoke__a64_store_release(&queue->state->done, steps.done++);")
 yoke_crash_mutant(done_not_redone queue_hold_kill queue/journal.c

@@ -94,7 +94,7 @@ static void a_producer_that_links_a_larger_ring(void **state)
 static void keep_a_spare(queue_fixture *now)
 {
     const yoke__handle *handle = (const yoke__handle *)now->queue;
-    yoke__queue         queue = {now->domain, handle->object, NULL, handle->id, false};
+    yoke__queue         queue = {.domain = now->domain, .state = handle->object, .id = handle->id};
     yoke__ring         *spare = yoke__chain_ring_new(&queue, 2 * YOKE__RING_FIRST, 0);
 
     yoke__a64_store_release(&queue.state->spare, yoke__domain_offset(now->domain, spare));
@@ -140,6 +140,12 @@ static void a_consumer_of_a_small_message(void **state)
     queue_crash((&(queue_case){.name = "get, small", .before = 3, .sizes = {64}, .takes = 1, .operation = get}));
 }
 
+static void a_consumer_of_the_last_message(void **state)
+{
+    (void)state;
+    queue_crash((&(queue_case){.name = "get, the last", .before = 1, .sizes = {64}, .takes = 1, .operation = get}));
+}
+
 static void a_consumer_whose_record_is_behind_padding(void **state)
 {
     (void)state;
@@ -181,6 +187,7 @@ int main(void)
         cmocka_unit_test(a_producer_of_a_large_message),
         cmocka_unit_test(a_producer_of_many),
         cmocka_unit_test(a_consumer_of_a_small_message),
+        cmocka_unit_test(a_consumer_of_the_last_message),
         cmocka_unit_test(a_consumer_whose_record_is_behind_padding),
         cmocka_unit_test(a_consumer_that_drains_a_ring),
         cmocka_unit_test(a_consumer_of_a_large_message),

@@ -67,7 +67,7 @@ static void find_places(places *all, yoke__queue *queue)
     /* Between the owner words, and what follows them. */
     add(all, bytes, offsetof(yoke__queue_state, producers));
     add(all, &state->reserving, offsetof(yoke__queue_state, consumers) - offsetof(yoke__queue_state, reserving));
-    add(all, state->gets, sizeof *state - offsetof(yoke__queue_state, gets));
+    add(all, &state->gets, sizeof *state - offsetof(yoke__queue_state, gets));
     yoke__alloc_each(queue->domain, queue->id, add_block, all);
 }
 

@@ -170,6 +170,34 @@ static void test_a_forked_child_has_no_part_in_its_parents_slots(void **state)
     yoke_queue_close(queue);
 }
 
+static void test_closing_the_handle_aborts_what_was_reserved_through_it(void **state)
+{
+    yoke__alloc_stats before = heap_stats();
+    yoke_queue       *queue = new_queue(.max_items = 4, .name = "slots");
+    yoke_queue       *other;
+    yoke_slot         mine;
+    yoke_slot         slots[3];
+
+    (void)state;
+    assert_int_equal(yoke_queue_open(&other, NULL, "slots"), YOKE_OK);
+    assert_int_equal(yoke_queue_reserve(queue, &mine, 100, YOKE_NOWAIT), YOKE_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(yoke_queue_reserve(other, &slots[i], 100, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_commit(other, &slots[0], 3), YOKE_OK);
+    yoke_queue_abort(other, &slots[1]);
+    assert_int_equal(yoke_queue_reserve(other, &slots[1], 100, YOKE_NOWAIT), YOKE_OK);
+    assert_true(yoke_queue_full(queue));
+    yoke_queue_close(other); /* with two open */
+    assert_int_equal(yoke_queue_commit(queue, &slots[2], 3), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_put_string(queue, "x", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(queue, "x", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(queue, "x", YOKE_NOWAIT), YOKE_ETIMEDOUT);
+    assert_int_equal(yoke_queue_commit(queue, &mine, 3), YOKE_OK);
+    assert_int_equal(yoke_queue_size(queue), 4);
+    yoke_queue_close(queue);
+    assert_int_equal(heap_stats().owned_blocks, before.owned_blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_a_slot_is_committed_once_and_where_it_was_reserved),
         cmocka_unit_test(test_a_commit_after_the_shutdown_fails_and_leaves_the_slot),
         cmocka_unit_test(test_a_forked_child_has_no_part_in_its_parents_slots),
+        cmocka_unit_test(test_closing_the_handle_aborts_what_was_reserved_through_it),
     };
     return cmocka_run_group_tests_name("queue, reserve", tests, queues_setup, leak_teardown);
 }
