@@ -196,7 +196,7 @@ void yoke__queue_finish(yoke__queue *queue, yoke__get *get)
     if (!get->no_copy && get->size)
         memcpy(get->target, yoke__message_payload(get->block), (size_t)get->size);
     if (!get->hold)
-        yoke__free(queue->domain, get->block);
+        yoke__queue_free_later(queue, get->block);
     else if (!get->no_copy)
         yoke__hold_make_task(get->block);
 }
@@ -256,6 +256,7 @@ int yoke__queue_end_get(yoke__queue *queue, int rc)
 {
     if (rc == YOKE_ESHUTDOWN) {
         yoke__queue_collect_carried(queue);
+        yoke__queue_free_kept(queue);
         yoke__queue_wake_joiners(queue);
     }
     if (queue->due)

@@ -196,12 +196,19 @@ static void let_go(yoke__handle *handle)
         return_holds(&queue);
     if (handle->private_[YOKE__HANDLE_RESERVED])
         yoke__queue_abort_all(&queue);
+    yoke__queue_free_kept(&queue);
+}
+
+static void let_go_of_all(yoke__handle *handle)
+{
+    let_go(handle);
+    yoke__queue_forget_kept(handle);
 }
 
 void yoke_queue_close(yoke_queue *handle)
 {
     if (handle && yoke__handle_check(handle, YOKE__KIND_QUEUE))
-        yoke__handle_close_with(&handle->handle, wake_sleepers, let_go);
+        yoke__handle_close_with(&handle->handle, wake_sleepers, let_go_of_all);
 }
 
 int64_t yoke_queue_shutdown(yoke_queue *handle, yoke_shutdown how)

@@ -179,12 +179,18 @@ bool yoke__queue_has_some(yoke__queue *queue);
 static inline uint64_t yoke__queue_glance(const yoke__queue *queue)
 {
     const yoke__queue_state *state = queue->state;
-    uint64_t                 gets = yoke__a64_load_acquire(&state->gets);
-    uint64_t                 puts = yoke__a64_load_acquire(&state->puts);
+    const yoke__ring        *ring = yoke__queue_ring(queue, yoke__a64_load_acquire(&state->head_ring));
+    uint64_t                 head = yoke__a64_load_acquire(&ring->head);
+    uint64_t                 tail = yoke__a64_load_relaxed(&ring->tail_seen);
 
-    if (puts != gets)
-        return puts - gets;
-    return yoke__a64_load_relaxed(&state->redeliver) || yoke__a32_load_relaxed(&state->shut);
+    /* The ring may be another's by now: then this is wrong, once. The figures in the state would be right, but stand
+     * beside the owner words, which each look would take from those who work. */
+    if (head == tail) /* else the producers can keep the line of the real one */
+        tail = yoke__a64_load_acquire(&ring->tail);
+    if (head != tail)
+        return (tail - head) & YOKE__SEQUENCE_MASK;
+    return yoke__a64_load_relaxed(&state->redeliver) || yoke__a32_load_relaxed(&state->shut) ||
+           yoke__a64_load_relaxed(&ring->next);
 }
 /* Messages put and not done with; joinable queues only. */
 uint64_t yoke__queue_unfinished(const yoke__queue *queue);
@@ -231,6 +237,7 @@ void yoke__queue_note_gets(yoke__queue *queue);
 
 /* A handle's private_: holds have the ones before (hold.c). Not 0: a slot was reserved through it. Producers' lock. */
 #define YOKE__HANDLE_RESERVED 3
+#define YOKE__HANDLE_KEPT     4 /* cool.c */
 /* No lock held: aborts all that is reserved through the handle. */
 void yoke__queue_abort_all(yoke__queue *queue);
 
@@ -262,6 +269,15 @@ int yoke__queue_wait_for_room(yoke__queue *queue, int (*attempt)(yoke__queue *qu
                               int64_t timeout);
 /* One put, waiting; takes the lock, wakes. A block stays the caller's if it fails. */
 int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout);
+
+/* -- cool.c */
+
+/* No lock held: a block that this process holds and has copied is consumed; it is freed at once or later. */
+void yoke__queue_free_later(yoke__queue *queue, yoke__message_block *block);
+/* Frees those that this handle still keeps. */
+void yoke__queue_free_kept(yoke__queue *queue);
+/* The handle is being closed. */
+void yoke__queue_forget_kept(yoke__handle *handle);
 
 /* -- send.c */
 

@@ -152,12 +152,15 @@ int yoke__queue_wait(const yoke__patience *p, int64_t timeout)
 {
     int rc;
 
-    if (timeout <= 0) /* who only ever asks hears of the dead too */
+    if (timeout <= 0) { /* who only ever asks hears of the dead too */
+        yoke__queue_free_kept(p->queue);
         return yoke__domain_patrol(p->queue->domain) > 0 ? p->attempt(p->queue, p->user) : give_up(p);
+    }
     yoke__handle_enter(
         p->queue->handle); /* from here on closing the handle waits for us, or we see that it is closed */
     rc = is_closing(p) ? yoke__queue_fail_closed() : spin(p);
     if (rc == YOKE_ETIMEDOUT) {
+        yoke__queue_free_kept(p->queue);
         if (p->waits)
             yoke__a64_add_acq_rel(p->waits, 1);
         rc = sleep_until(p, yoke__queue_until(p->queue));

@@ -14,7 +14,7 @@
 #define SHORTEST 16u
 #define LONGEST  16384u
 
-#define HALVINGS 5u /* the shortest spin is the longest one halved as often */
+#define HALVINGS 5u  /* the shortest spin is the longest one halved as often */
 #define RARELY   16u /* and then it is only tried once in so many times, the longest */
 
 static uint32_t measure(const yoke_system_ops *system)

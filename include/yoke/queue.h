@@ -328,7 +328,9 @@ typedef struct yoke_queue_statistics {
     uint64_t redelivered; /**< times that a message came back from who had taken it */
     uint64_t put_waits;   /**< times that a put or a reservation had to sleep */
     uint64_t get_waits;   /**< times that a get had to sleep */
-    uint64_t most_items;  /**< most messages that were in it at a time */
+    uint64_t
+        most_items; /**< most messages that were in it at a time; up to eight that were gone before a get looked may
+                             be missed */
 } yoke_queue_statistics;
 
 /**

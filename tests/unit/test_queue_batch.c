@@ -67,6 +67,7 @@ static void test_large_messages_may_stand_between_small_ones(void **state)
             used += sizes[i];
         }
     }
+    assert_int_equal(yoke_queue_get_many(queue, buffer, 1, sizes, 1, &count, YOKE_NOWAIT), YOKE_ETIMEDOUT);
     assert_int_equal(heap_stats().owned_blocks, before.owned_blocks);
     yoke_queue_close(queue);
 }
