@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define BYTES   (UINT64_C(4) << 20) /* of one size that are kept: more than a core's own caches, less than all share */
+#define PART    64u
 #define PLACES  64u
 #define GRANULE 64u
 
@@ -46,15 +47,18 @@ static void free_place(yoke__queue *queue, uint64_t place)
         yoke__free(queue->domain, yoke__queue_block(queue, (place & UINT32_MAX) * GRANULE));
 }
 
-/* How many blocks of that size are kept. */
-static uint32_t places_for(uint64_t size)
+/* How many blocks of that size are kept. A domain with a budget needs its memory: of that, no more than a part. */
+static uint32_t places_for(const yoke__queue *queue, uint64_t size)
 {
-    return size >= BYTES ? 0 : size <= BYTES / PLACES ? PLACES : (uint32_t)(BYTES / size);
+    uint64_t budget = queue->domain->layout->header.budget;
+    uint64_t bytes = budget != 0 && budget / PART < BYTES ? budget / PART : BYTES;
+
+    return size >= bytes ? 0 : size <= bytes / PLACES ? PLACES : (uint32_t)(bytes / size);
 }
 
 void yoke__queue_free_later(yoke__queue *queue, yoke__message_block *block)
 {
-    uint32_t places = block->size > YOKE__INLINE_LARGEST ? places_for(block->size) : 0;
+    uint32_t places = block->size > YOKE__INLINE_LARGEST ? places_for(queue, block->size) : 0;
     cooling *kept = places > 1 ? cooling_of(queue) : NULL;
     uint64_t place = yoke__domain_offset(queue->domain, block) / GRANULE;
 

@@ -166,7 +166,7 @@ yoke__ring *yoke__chain_ring_new(yoke__queue *queue, uint64_t capacity, uint64_t
 
 /* -- count.c */
 
-/* None of these looks into a ring without its lock: that may be freed meanwhile, and hold something else. They go by what
+/* None of these but the glance looks into a ring without its lock: that may be freed meanwhile, and hold something else. They go by what
  * is noted in the state after each commit. A put or get that has made its commit and not noted it yet doesn't count: it
  * hasn't returned. What the dead have not noted is noted by who takes their lock over: yoke__queue_settle() sees to that.
  * Messages between head and tail; those to be redelivered are not among them. */

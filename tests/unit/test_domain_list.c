@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include <yoke/memory.h>
+#include <yoke/shm.h>
 
 #include <cmocka.h>
 
