@@ -117,6 +117,8 @@ static void every_handle(void)
     const yoke_shm    *const_shm = shm;
     yoke_domain       *domain = (yoke_domain *)(void *)&calls_made;
     const yoke_domain *const_domain = domain;
+    yoke_rlock        *rlock = (yoke_rlock *)(void *)&calls_made;
+    const yoke_rlock  *const_rlock = rlock;
     ok(kind_at(YOKE_ARGS(queue, const_queue), 0) == YOKE_H_queue &&
        kind_at(YOKE_ARGS(queue, const_queue), 1) == YOKE_H_queue);
     ok(kind_at(YOKE_ARGS(conn, const_conn), 0) == YOKE_H_conn &&
@@ -130,6 +132,8 @@ static void every_handle(void)
     ok(kind_at(YOKE_ARGS(shm, const_shm), 0) == YOKE_H_shm && kind_at(YOKE_ARGS(shm, const_shm), 1) == YOKE_H_shm);
     ok(kind_at(YOKE_ARGS(domain, const_domain), 0) == YOKE_H_domain &&
        kind_at(YOKE_ARGS(domain, const_domain), 1) == YOKE_H_domain);
+    ok(kind_at(YOKE_ARGS(rlock, const_rlock), 0) == YOKE_H_rlock &&
+       kind_at(YOKE_ARGS(rlock, const_rlock), 1) == YOKE_H_rlock);
     ok(at(YOKE_ARGS(1, const_queue), 1)->as.p == (const void *)&calls_made);
     ok(at(YOKE_ARGS(YOKE_GIVE(conn)), 0)->flags == 1 && kind_at(YOKE_ARGS(YOKE_GIVE(conn)), 0) == YOKE_H_conn);
     ok(kind_at(YOKE_ARGS((yoke_variant *)NULL), 0) == YOKE_VARIANT_KIND);
