@@ -46,6 +46,8 @@ static inline yoke__reference yoke__reference_make(yoke__id id, uint32_t lacks)
     return id | (uint64_t)(lacks & 3u) << 62;
 }
 
+struct yoke__blocker;
+
 /* What core knows of a kind of object; one constant of these per kind, listed in types.c. Any function may be NULL. All
  * are called with the registry lock held; they may take the object's own locks and the allocator's. */
 typedef struct yoke__object_type {
@@ -61,6 +63,11 @@ typedef struct yoke__object_type {
     /* Calls visit for each reference in flight that the object carries (messages, start records). */
     void (*references)(yoke_domain *domain, yoke__id id, void *object,
                        void (*visit)(void *user, yoke__reference reference), void *user);
+    /* Who keeps a thread ({token:32 | thread:32}) from getting the object that it waits for (sync/deadlock.h): how many,
+     * at most `most`. Unlike the others without any lock, on an object that may be gone: it must not fault or loop. NULL:
+     * can't be told. */
+    uint32_t (*blockers)(yoke_domain *domain, const void *object, uint64_t waiter, struct yoke__blocker *out,
+                         uint32_t most);
     /* Somebody has one reference less, or with fewer roles; others are left. */
     void (*unreferenced)(yoke_domain *domain, yoke__id id, void *object);
 } yoke__object_type;

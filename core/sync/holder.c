@@ -93,10 +93,23 @@ int yoke__holder_is_other(const yoke__waiter *waiter, const char *verb)
 
 /* ---- while waiting ----------------------------------------------------------------------------------------------- */
 
+void yoke__waiter_init(yoke__waiter *waiter, yoke_domain *domain, yoke__id id, const yoke__lock_state *state)
+{
+    waiter->domain = domain;
+    waiter->id = id;
+    waiter->state = state;
+    waiter->deadlock.next = 0;
+    waiter->deadlock.count = waiter->deadlock.stands = 0;
+}
+
 int yoke__waiter_look(void *user)
 {
-    (void)seen_for(user);
-    return YOKE_OK;
+    yoke__waiter *waiter = user;
+
+    (void)seen_for(waiter);
+    if ((yoke__a32_load_relaxed(&waiter->state->rules) & YOKE__DETECTS) == 0)
+        return YOKE_OK;
+    return yoke__deadlock_look(waiter->domain, &waiter->deadlock);
 }
 
 int yoke__waiter_check_self(const yoke__waiter *waiter)

@@ -77,11 +77,12 @@ static int not_acquired(const yoke__waiter *waiter, int result, int64_t timeout)
 int yoke__lock_acquire(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout)
 {
     yoke_domain     *domain = handle->domain;
-    yoke__waiter     waiter = {.domain = domain, .id = id, .state = state};
+    yoke__waiter     waiter;
     yoke__owner_wait wait = {
         .mark = mark_of(state), .closing = &handle->closing, .object = id, .look = yoke__waiter_look, .user = &waiter};
     int result = yoke__owner_try(domain, &state->word, &wait);
 
+    yoke__waiter_init(&waiter, domain, id, state);
     if (result == YOKE_EBUSY) {
         if (timeout > 0)
             YOKE_TRY(yoke__waiter_check_self(&waiter));
@@ -98,6 +99,13 @@ bool yoke__lock_held(const yoke__lock_state *state)
     return (yoke__a32_load_acquire(&state->word) & YOKE__TOKEN_MASK) != 0;
 }
 
+uint32_t yoke__lock_blocker(const yoke__lock_state *state, yoke__blocker *out)
+{
+    out->holder = yoke__a64_load_acquire(&state->holder);
+    out->acquisition = yoke__a64_load_acquire(&state->acquired);
+    return out->holder != 0 && (rules_of(state) & YOKE__OWNER_RELEASES) != 0;
+}
+
 /* ---- release ----------------------------------------------------------------------------------------------------- */
 
 static int nobody_holds(const yoke__handle *handle, yoke__id id, const char *verb)
@@ -110,8 +118,9 @@ static int nobody_holds(const yoke__handle *handle, yoke__id id, const char *ver
 
 int yoke__lock_may_release(yoke__handle *handle, yoke__id id, const yoke__lock_state *state, const char *verb)
 {
-    yoke__waiter waiter = {.domain = handle->domain, .id = id, .state = state};
+    yoke__waiter waiter;
 
+    yoke__waiter_init(&waiter, handle->domain, id, state);
     if (yoke__lock_mine(handle->domain, state))
         return YOKE_OK;
     return yoke__lock_held(state) ? yoke__holder_is_other(&waiter, verb) : nobody_holds(handle, id, verb);

@@ -7,6 +7,7 @@
 
 #include "../domain/object.h"
 #include "../wait/thread.h"
+#include "deadlock.h"
 #include "death_note.h"
 #include "owner_word.h"
 
@@ -56,7 +57,7 @@ static inline uint64_t yoke__holder_make(yoke__token token, uint32_t thread)
 
 static inline void yoke__lock_sign(yoke__lock_state *state, yoke__token token)
 {
-    yoke__a64_store_relaxed(&state->acquired, yoke__a64_load_relaxed(&state->acquired) + 1);
+    yoke__a64_store_release(&state->acquired, yoke__a64_load_relaxed(&state->acquired) + 1);
     yoke__a64_store_release(&state->holder, yoke__holder_make(token, yoke__thread_number()));
 }
 
@@ -114,6 +115,8 @@ int yoke__lock_death(yoke__handle *handle, yoke__id id, const yoke__lock_state *
 int yoke__lock_mark_repaired(yoke__handle *handle, yoke__id id, yoke__lock_state *state);
 /* Whether somebody holds it, or died holding it and nobody has taken it over. */
 bool yoke__lock_held(const yoke__lock_state *state);
+/* The one that holds an owner-bound lock: 1, or 0. As yoke__object_type.blockers. */
+uint32_t yoke__lock_blocker(const yoke__lock_state *state, yoke__blocker *out);
 /* Wakes all who sleep in it, to see that a handle is closing: for the wake function of yoke__handle_close(). */
 void yoke__lock_wake(yoke_domain *domain, yoke__lock_state *state);
 /* For the sweep of an object with a lock in it: takes the lock from the dead and leaves it to the next, noting the death. */

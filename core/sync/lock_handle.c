@@ -93,7 +93,15 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep(domain, object, dead);
 }
 
-const yoke__object_type yoke__lock_type = {.kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep};
+static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
+{
+    (void)domain;
+    (void)waiter;
+    return most ? yoke__lock_blocker(object, out) : 0;
+}
+
+const yoke__object_type yoke__lock_type = {
+    .kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep, .blockers = blockers};
 
 static int make(yoke_lock **out, yoke_domain *domain, const char *name, yoke_open_mode mode,
                 const yoke_lock_options *options)
