@@ -122,3 +122,15 @@ int yoke__waiter_check_self(const yoke__waiter *waiter)
     return yoke__fail(YOKE_EDEADLK, "%s: this thread waits for it and holds it already",
                       yoke__object_describe(waiter->domain, waiter->id, what, sizeof what));
 }
+
+int yoke__waiter_failed(const yoke__waiter *waiter, int result, int64_t timeout)
+{
+    char what[128];
+
+    if (result == YOKE_ETIMEDOUT)
+        return yoke__holder_timed_out(waiter, timeout);
+    if (result == YOKE_ECLOSED)
+        return yoke__fail(YOKE_ECLOSED, "%s was closed by another thread while this one waited for it",
+                          yoke__object_describe(waiter->domain, waiter->id, what, sizeof what));
+    return yoke__negative(result);
+}

@@ -19,6 +19,8 @@ int yoke__waiter_look(void *user);
 /* YOKE_EDEADLK if the lock looks for deadlocks and the calling thread holds it itself. */
 int yoke__waiter_check_self(const yoke__waiter *waiter);
 
+/* Notes why a wait ended with result, which it returns. */
+int yoke__waiter_failed(const yoke__waiter *waiter, int result, int64_t timeout);
 /* YOKE_ETIMEDOUT, naming the holder and since when it has been seen. */
 int yoke__holder_timed_out(const yoke__waiter *waiter, int64_t timeout);
 /* YOKE_ENOTOWNER, naming the holder. verb: "released". */

@@ -46,6 +46,8 @@ typedef struct yoke__lock_state {
 } yoke__lock_state;
 _Static_assert(sizeof(yoke__lock_state) == 208, "shared layout");
 
+struct yoke__waiter; /* holder.h */
+
 struct yoke_lock {
     yoke__handle handle;
 };
@@ -108,6 +110,12 @@ int yoke__lock_agree(const char *what, const yoke__lock_state *state, uint32_t r
  * id: the object that the lock is in, for texts and diagnosis. */
 int yoke__lock_acquire(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout);
 int yoke__lock_release(yoke__handle *handle, yoke__id id, yoke__lock_state *state);
+/* The waiting half of it: no look whether it is free, no error noted. waiter: of the caller, made for the lock. entered: as
+ * in yoke__owner_wait, or NULL. */
+int yoke__lock_acquire_until(struct yoke__waiter *waiter, yoke__handle *handle, yoke__lock_state *state,
+                             yoke__deadline deadline, const yoke__a32 *entered);
+/* After the word was taken by wait with that result: notes the death, if there was one to note. */
+void yoke__lock_note(yoke_domain *domain, yoke__lock_state *state, const yoke__owner_wait *wait, int result);
 /* YOKE_OK if the caller may release it, or the failure noted: nobody holds it, or somebody else does. */
 int yoke__lock_may_release(yoke__handle *handle, yoke__id id, const yoke__lock_state *state, const char *verb);
 /* As yoke_lock_death() and yoke_lock_mark_repaired(). */
@@ -121,6 +129,8 @@ uint32_t yoke__lock_blocker(const yoke__lock_state *state, yoke__blocker *out);
 void yoke__lock_wake(yoke_domain *domain, yoke__lock_state *state);
 /* For the sweep of an object with a lock in it: takes the lock from the dead and leaves it to the next, noting the death. */
 void yoke__lock_sweep(yoke_domain *domain, yoke__lock_state *state, yoke__token dead);
+/* The same with yoke__owner_wait.entered, which is cleared. */
+void yoke__lock_sweep_entered(yoke_domain *domain, yoke__lock_state *state, yoke__token dead, yoke__a32 *entered);
 
 /* A handle to the lock inside the object that owner stands for; lives until it is returned, which is to be done before
  * owner is closed. YOKE_ENOMEM. NULL is fine for the return. */

@@ -18,7 +18,8 @@
     X(array)                                                                                                           \
     X(shm)                                                                                                             \
     X(domain)                                                                                                          \
-    X(rlock)
+    X(rlock)                                                                                                           \
+    X(rwlock)
 
 #define YOKE_FORWARD_(name) typedef struct yoke_##name yoke_##name;
 YOKE_HANDLES_(YOKE_FORWARD_)

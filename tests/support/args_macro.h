@@ -119,6 +119,8 @@ static void every_handle(void)
     const yoke_domain *const_domain = domain;
     yoke_rlock        *rlock = (yoke_rlock *)(void *)&calls_made;
     const yoke_rlock  *const_rlock = rlock;
+    yoke_rwlock       *rwlock = (yoke_rwlock *)(void *)&calls_made;
+    const yoke_rwlock *const_rwlock = rwlock;
     ok(kind_at(YOKE_ARGS(queue, const_queue), 0) == YOKE_H_queue &&
        kind_at(YOKE_ARGS(queue, const_queue), 1) == YOKE_H_queue);
     ok(kind_at(YOKE_ARGS(conn, const_conn), 0) == YOKE_H_conn &&
@@ -134,6 +136,8 @@ static void every_handle(void)
        kind_at(YOKE_ARGS(domain, const_domain), 1) == YOKE_H_domain);
     ok(kind_at(YOKE_ARGS(rlock, const_rlock), 0) == YOKE_H_rlock &&
        kind_at(YOKE_ARGS(rlock, const_rlock), 1) == YOKE_H_rlock);
+    ok(kind_at(YOKE_ARGS(rwlock, const_rwlock), 0) == YOKE_H_rwlock &&
+       kind_at(YOKE_ARGS(rwlock, const_rwlock), 1) == YOKE_H_rwlock);
     ok(at(YOKE_ARGS(1, const_queue), 1)->as.p == (const void *)&calls_made);
     ok(at(YOKE_ARGS(YOKE_GIVE(conn)), 0)->flags == 1 && kind_at(YOKE_ARGS(YOKE_GIVE(conn)), 0) == YOKE_H_conn);
     ok(kind_at(YOKE_ARGS((yoke_variant *)NULL), 0) == YOKE_VARIANT_KIND);
