@@ -96,7 +96,8 @@ static int wait_for_readers(yoke__waiter *waiter, yoke__handle *handle, yoke__de
     }
 }
 
-static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline deadline)
+/* deadline 0: there was no wait so far. */
+static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline deadline, int64_t timeout)
 {
     yoke__rwlock_state *state = handle->object;
 
@@ -105,7 +106,7 @@ static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline dead
         return YOKE_OK;
     yoke__handle_enter(handle);
     yoke__wait_begin(handle->domain, handle->id);
-    int result = wait_for_readers(waiter, handle, deadline);
+    int result = wait_for_readers(waiter, handle, deadline ? deadline : yoke__deadline_after(timeout));
     yoke__wait_end(handle->domain);
     yoke__handle_exit(handle);
     return result;
@@ -151,15 +152,14 @@ int yoke__rwlock_acquire_exclusive(yoke__handle *handle, int64_t timeout)
 
     YOKE_TRY(has_it_already(handle));
     yoke__waiter_init(&waiter, domain, handle->id, &state->gate);
-    bool at_once = yoke__lock_take(domain, &state->gate);
-    if (!at_once || anybody_in(state))
+    if (!yoke__lock_take(domain, &state->gate)) {
         deadline = yoke__deadline_after(timeout);
-    if (!at_once)
         result = yoke__lock_acquire_until(&waiter, handle, &state->gate, deadline, &state->entered);
+    }
     if (result < 0)
         return yoke__waiter_failed(&waiter, result, timeout);
     yoke__a32_store_release(&state->entered, 0); /* of a dead one, noted by now */
-    int drained = drain(&waiter, handle, deadline);
+    int drained = drain(&waiter, handle, deadline, timeout);
     if (drained != YOKE_OK)
         return turn_back(&waiter, handle, drained, timeout);
     yoke__a32_store_release(&state->entered, yoke__a32_load_relaxed(&domain->token));
