@@ -64,7 +64,7 @@ const char *yoke_error_text(int code)
     }
 }
 
-#define TEXT_SIZE   1024
+#define TEXT_SIZE   512
 #define OBJECT_SIZE 128
 
 static _Thread_local struct {

@@ -90,8 +90,8 @@ typedef struct yoke__handle {
     struct yoke__handle *next;        /* of free ones */
     uint64_t             private_[4]; /* the kind's own, process-local caches; zero at open */
     uint32_t             lacks; /* roles given up, as in a reference; under the registry lock, read by any thread */
-    yoke__token holder;  /* in whose table reference is; another than the domain's token: not renewed after fork */
-    yoke__a32   watched; /* watches of this process on it, and YOKE__HAS_NATIVE; wait/hub.h, under the mutex there */
+    yoke__a32 holder;  /* token in whose table reference is; another than the domain's token: not renewed after fork */
+    yoke__a32 watched; /* watches of this process on it, and YOKE__HAS_NATIVE; wait/hub.h, under the mutex there */
 } yoke__handle;
 
 #define YOKE__HAS_NATIVE UINT32_C(0x80000000) /* a descriptor was asked of it; wait/native.c */

@@ -25,13 +25,15 @@ enum {
  *
  *   word     = owner word; YOKE__TOKEN_FLAG: a holder died, and nobody has marked it repaired. The flag is set by the
  *              CAS of the takeover itself, so a taker that dies too leaves it behind.
- *   holder   = {token:32 | thread:32} of who holds it; by the holder alone, after it got the word. An owner-bound lock's
- *              holder clears it before it lets go of the word: so whoever reads it there reads the truth, and the token
- *              in it keeps a dead one's entry from being taken for somebody else's. In other locks it is for texts, and
- *              may be stale.
- *   acquired = counted up by the holder before it writes holder. Two looks that find the same holder and the same count
- *              have seen one acquisition, that stood from the first to the second.
- *   seen     = {acquired:24 | ms:40}: since when somebody has found that acquisition in its way; by who waits, for texts
+ *   holder   = of an owner-bound lock, {token:32 | thread:32} of who holds it; by the holder alone, after it got the word.
+ *              The holder clears it before it lets go of the word: so whoever reads it there reads the truth, and the
+ *              token in it keeps a dead one's entry from being taken for somebody else's.
+ *   acquired = of an owner-bound lock, counted up by the holder before it writes holder. Two looks that find the same
+ *              holder and the same count have seen one acquisition, that stood from the first to the second.
+ *              Of other locks {acquisitions of the thread:32 | thread:32}, by who acquired it, after it got the word: for
+ *              texts, and stale for a moment. (A count in the lock would cost a load between the two locked instructions.)
+ *   seen     = {bits of acquired:24 | ms:40}: since when somebody has found that acquisition in its way; by who waits, for
+ *              texts
  *   depth    = levels held, of recursive locks; the holder's alone, valid only while it holds
  */
 typedef struct yoke__lock_state {
@@ -59,8 +61,15 @@ static inline uint64_t yoke__holder_make(yoke__token token, uint32_t thread)
 
 static inline void yoke__lock_sign(yoke__lock_state *state, yoke__token token)
 {
+    uint32_t thread = yoke__thread_number();
+
+    if ((yoke__a32_load_relaxed(&state->rules) & YOKE__OWNER_RELEASES) == 0) {
+        uint64_t mine = ++yoke__thread_cached.acquisitions;
+        yoke__a64_store_relaxed(&state->acquired, mine << 32 | thread);
+        return;
+    }
     yoke__a64_store_release(&state->acquired, yoke__a64_load_relaxed(&state->acquired) + 1);
-    yoke__a64_store_release(&state->holder, yoke__holder_make(token, yoke__thread_number()));
+    yoke__a64_store_release(&state->holder, yoke__holder_make(token, thread));
 }
 
 /* Whether the calling thread holds it: exact for owner-bound locks. */
@@ -80,16 +89,6 @@ static inline bool yoke__lock_take(yoke_domain *domain, yoke__lock_state *state)
         return false;
     yoke__lock_sign(state, token);
     return true;
-}
-
-/* And its counterpart: the lock may be released by anybody, and nobody waits. */
-static inline bool yoke__lock_give(yoke__lock_state *state)
-{
-    uint32_t held = yoke__a32_load_relaxed(&state->word);
-
-    return held != 0 && (held & ~YOKE__TOKEN_MASK) == 0 &&
-           (yoke__a32_load_relaxed(&state->rules) & YOKE__OWNER_RELEASES) == 0 &&
-           yoke__a32_cas_acq_rel(&state->word, &held, 0);
 }
 
 /* By the holding thread of an owner-bound lock. */

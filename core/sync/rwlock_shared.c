@@ -5,7 +5,7 @@
 #include "../error.h"
 
 /* Shares that the calling thread has in all locks, or more: at 0 it need not look for its place. */
-static _Thread_local uint32_t shares_had;
+static _Thread_local uint32_t shares_had YOKE__NEAR;
 
 /* ---- places ------------------------------------------------------------------------------------------------------ */
 
