@@ -374,6 +374,7 @@ static void run(fixture how, crash_case test)
 #ifdef YOKE_CRASH_POINTS
     test.enter_recovery = enter;
     test.recover = recover;
+    test.second_stride = 131;
     assert_true(crash_run_points(&test, &result));
 #else
     assert_true(crash_run(&test, &result));
