@@ -348,6 +348,22 @@ static void drop_levels_and_have_them_again(void *context)
         (void)yoke__rlock_acquire_levels(&f->rlock->handle, f->rlock->handle.id, f->rlock->handle.object, levels, 0);
 }
 
+/* Two looks at who waits for whom, as of one that waits for what it holds, and then the release that others wait for. */
+static void look_for_a_deadlock(void *context)
+{
+    fixture       *f = context;
+    yoke__deadlock looks;
+
+    memset(&looks, 0, sizeof looks);
+    yoke__wait_begin(f->domain, f->rlock->handle.id);
+    for (int i = 0; i < 2; i++) {
+        looks.next = 1;
+        (void)yoke__deadlock_look(f->domain, &looks);
+    }
+    yoke__wait_end(f->domain);
+    (void)yoke_rlock_release(f->rlock);
+}
+
 static void recover(void *context)
 {
     (void)yoke__domain_recover(((fixture *)context)->domain);
@@ -427,6 +443,8 @@ static void test_recursive(void **state)
     run((fixture){.recursive = true, .sleepers = true}, (crash_case){.name = "recursive: all levels",
                                                                      .enter = enter_writing,
                                                                      .operation = drop_levels_and_have_them_again});
+    run((fixture){.recursive = true, .sleepers = true},
+        (crash_case){.name = "deadlock: looks", .enter = enter_writing, .operation = look_for_a_deadlock});
     run((fixture){.recursive = true, .writer_first = true},
         (crash_case){.name = "recursive: take over", .operation = recurse});
     run((fixture){.recursive = true, .writer_first = true},
