@@ -7,6 +7,8 @@
 #include <yoke/domain.h>
 #include <yoke/memory.h>
 #include <yoke/queue.h>
+#include <yoke/rlock.h>
+#include <yoke/rwlock.h>
 #include <yoke/shareable.h>
 #include <yoke/shm.h>
 #include <yoke/sync.h>

@@ -18,6 +18,8 @@
     X(array)                                                                                                           \
     X(shm)                                                                                                             \
     X(domain)                                                                                                          \
+    X(rlock)                                                                                                           \
+    X(rwlock)                                                                                                          \
     X(shareable)
 
 #define YOKE_FORWARD_(name) typedef struct yoke_##name yoke_##name;

@@ -36,6 +36,8 @@
 #include "queue.h"
 #include "shareable.h"
 #include "shm.h"
+#include "rlock.h"
+#include "rwlock.h"
 #include "simple_queue.h"
 #include "sync.h"
 #include "variant.h"

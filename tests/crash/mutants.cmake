@@ -193,3 +193,18 @@ yoke_crash_mutant(cargo_forgotten queue_carry_kill queue/redeliver.c
   "    if (block->handles)\n        yoke__directory_note_pending(queue->domain);" "")
 yoke_crash_mutant(cargo_not_collected queue_carry_kill queue/get.c
   "        yoke__queue_collect_carried(queue);" "        (void)queue;")
+
+# -- locks
+foreach(case IN ITEMS 1 2 3)
+  add_library(crash_mutant_rwlock${case} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/crash/test_rwlock_kill.c)
+  yoke_compile_options(crash_mutant_rwlock${case})
+  target_compile_definitions(crash_mutant_rwlock${case} PRIVATE CRASH_MUTANT=${case}
+    $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+  target_include_directories(crash_mutant_rwlock${case} PRIVATE "${PROJECT_SOURCE_DIR}"
+    "${PROJECT_SOURCE_DIR}/include" "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
+endforeach()
+yoke_crash_mutant(told_of_who_only_waited rwlock1 sync/owner_word.c
+  "wait->entered ? yoke__a32_load_acquire(wait->entered) : *seen & YOKE__TOKEN_MASK" "*seen & YOKE__TOKEN_MASK")
+yoke_crash_mutant(dead_reader_waited_for rwlock2 sync/rwlock.c
+  "        if (!yoke__share_in(handle->domain, state, share))\n            continue;\n" "")
+yoke_crash_mutant(levels_of_the_dead_count rwlock3 sync/rlock.c "    if (result >= 0) /*" "    if (result == YOKE_OK) /*")

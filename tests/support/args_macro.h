@@ -117,6 +117,10 @@ static void every_handle(void)
     const yoke_shm       *const_shm = shm;
     yoke_domain          *domain = (yoke_domain *)(void *)&calls_made;
     const yoke_domain    *const_domain = domain;
+    yoke_rlock           *rlock = (yoke_rlock *)(void *)&calls_made;
+    const yoke_rlock     *const_rlock = rlock;
+    yoke_rwlock          *rwlock = (yoke_rwlock *)(void *)&calls_made;
+    const yoke_rwlock    *const_rwlock = rwlock;
     yoke_shareable       *shareable = (yoke_shareable *)(void *)&calls_made;
     const yoke_shareable *const_shareable = shareable;
     ok(kind_at(YOKE_ARGS(queue, const_queue), 0) == YOKE_H_queue &&
@@ -132,6 +136,10 @@ static void every_handle(void)
     ok(kind_at(YOKE_ARGS(shm, const_shm), 0) == YOKE_H_shm && kind_at(YOKE_ARGS(shm, const_shm), 1) == YOKE_H_shm);
     ok(kind_at(YOKE_ARGS(domain, const_domain), 0) == YOKE_H_domain &&
        kind_at(YOKE_ARGS(domain, const_domain), 1) == YOKE_H_domain);
+    ok(kind_at(YOKE_ARGS(rlock, const_rlock), 0) == YOKE_H_rlock &&
+       kind_at(YOKE_ARGS(rlock, const_rlock), 1) == YOKE_H_rlock);
+    ok(kind_at(YOKE_ARGS(rwlock, const_rwlock), 0) == YOKE_H_rwlock &&
+       kind_at(YOKE_ARGS(rwlock, const_rwlock), 1) == YOKE_H_rwlock);
     ok(kind_at(YOKE_ARGS(shareable, const_shareable), 0) == YOKE_H_shareable &&
        kind_at(YOKE_ARGS(shareable, const_shareable), 1) == YOKE_H_shareable);
     ok(at(YOKE_ARGS(1, const_queue), 1)->as.p == (const void *)&calls_made);
