@@ -102,6 +102,10 @@ yoke__kind yoke__kind_of_handle(uint32_t kind)
         return YOKE__KIND_ARRAY;
     case YOKE_H_shm:
         return YOKE__KIND_SHM;
+    case YOKE_H_condition:
+        return YOKE__KIND_CONDITION;
+    case YOKE_H_barrier:
+        return YOKE__KIND_BARRIER;
     default:
         return YOKE__KIND_NONE;
     }
