@@ -9,6 +9,7 @@
 #include <yoke/domain.h>
 #include <yoke/memory.h>
 #include <yoke/queue.h>
+#include <yoke/rlock.h>
 #include <yoke/sync.h>
 
 #include <stdlib.h>

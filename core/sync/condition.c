@@ -4,6 +4,8 @@
 #include "../error.h"
 #include "../options.h"
 
+#include <stdio.h>
+
 /* ---- the object ---------------------------------------------------------------------------------------------------- */
 
 static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
@@ -11,7 +13,7 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__condition_state *state = object;
 
     (void)id;
-    yoke__lock_sweep(domain, &state->lock, dead);
+    yoke__lock_sweep(domain, &state->lock.lock, dead);
     yoke__waiters_sweep(domain, &state->waiters, dead);
 }
 
@@ -51,8 +53,14 @@ const yoke__object_type yoke__condition_type = {
 
 typedef struct condition_spec {
     const yoke_condition_options *options;
-    const yoke__handle           *lock;
+    const yoke__handle           *lock; /* given, or NULL */
+    bool                          recursive;
 } condition_spec;
+
+static uint32_t rules_of(const condition_spec *spec)
+{
+    return spec->options->on_death == YOKE_IGNORE_DEATH ? YOKE__IGNORES_DEATH : 0;
+}
 
 static int init(yoke_domain *domain, yoke__id id, void *object, const void *argument)
 {
@@ -60,9 +68,9 @@ static int init(yoke_domain *domain, yoke__id id, void *object, const void *argu
     yoke__condition_state *state = object;
 
     (void)id;
-    yoke__lock_init(&state->lock, spec->options->on_death);
+    yoke__rlock_init(&state->lock, rules_of(spec));
     yoke__waiters_init(&state->waiters);
-    state->lock_kind = YOKE__KIND_LOCK;
+    state->recursive = spec->recursive;
     if (!spec->lock)
         return YOKE_OK;
     state->given = spec->lock->id;
@@ -71,11 +79,9 @@ static int init(yoke_domain *domain, yoke__id id, void *object, const void *argu
 
 static int agree(yoke_domain *domain, const void *object, const void *argument)
 {
-    static const char *const     names[] = {"YOKE_REPORT_DEATH", "YOKE_IGNORE_DEATH"};
     const condition_spec        *spec = argument;
     const yoke__condition_state *state = object;
     uint64_t                     asked = spec && spec->lock ? spec->lock->id : 0;
-    uint32_t                     there = yoke__a32_load_relaxed(&state->lock.on_death);
     char                         one[128], other[128];
 
     if (!spec)
@@ -84,10 +90,8 @@ static int agree(yoke_domain *domain, const void *object, const void *argument)
         return yoke__fail(YOKE_EINVAL, "condition %s is there with %s, not with %s", spec->options->name,
                           state->given ? yoke__object_describe(domain, state->given, one, sizeof one) : "its own lock",
                           asked ? yoke__object_describe(domain, asked, other, sizeof other) : "its own lock");
-    if (there != (uint32_t)spec->options->on_death)
-        return yoke__fail(YOKE_EINVAL, "condition %s is there with %s, not with %s", spec->options->name,
-                          names[there % 2], names[spec->options->on_death]);
-    return YOKE_OK;
+    (void)snprintf(one, sizeof one, "condition %s", spec->options->name);
+    return yoke__lock_agree(one, &state->lock.lock, rules_of(spec) | YOKE__OWNER_RELEASES);
 }
 
 static int make(yoke_condition **out, yoke_domain *domain, const char *name, yoke_open_mode mode,
@@ -110,35 +114,39 @@ static int make(yoke_condition **out, yoke_domain *domain, const char *name, yok
 }
 
 /* The lock that options give, if they do; then the domain is the lock's. */
-static int take_lock(const yoke__handle **out, yoke_condition_options *options)
+static int take_lock(condition_spec *out, yoke_condition_options *options)
 {
-    const yoke__handle *lock = yoke__handle_check(options->lock, YOKE__KIND_LOCK);
+    const void         *given = options->rlock ? (const void *)options->rlock : options->lock;
+    const yoke__handle *lock = yoke__handle_check(given, options->rlock ? YOKE__KIND_RLOCK : YOKE__KIND_LOCK);
 
     if (!lock)
-        return yoke__fail_in(yoke__noted(), "yoke_condition_create: .lock");
+        return yoke__fail_in(yoke__noted(), "yoke_condition_create: .%s", options->rlock ? "rlock" : "lock");
+    if (options->rlock && options->lock)
+        return yoke__fail(YOKE_EINVAL, "yoke_condition_create: both .lock and .rlock");
     if (lock->id == 0)
         return yoke__fail(YOKE_ENOTSUP, "yoke_condition_create: .lock belongs to a value or array");
     if (options->on_death != YOKE_REPORT_DEATH)
-        return yoke__fail(YOKE_EINVAL, "yoke_condition_create: .on_death is that of .lock");
+        return yoke__fail(YOKE_EINVAL, "yoke_condition_create: on_death is for a lock of its own, not for a given one");
     if (options->domain && options->domain != lock->domain)
-        return yoke__fail(YOKE_EINVAL, "yoke_condition_create: .lock is of another domain than the condition");
+        return yoke__fail(YOKE_EINVAL, "yoke_condition_create: the lock is of another domain than the condition");
     options->domain = lock->domain;
-    *out = lock;
+    out->lock = lock;
+    out->recursive = options->rlock != NULL;
     return YOKE_OK;
 }
 
 int yoke_condition_create(yoke_condition **out, const yoke_condition_options *options)
 {
     yoke_condition_options given;
-    condition_spec         spec = {.options = &given};
+    condition_spec         spec = {.options = &given, .recursive = true};
 
     if (!out)
         return yoke__fail(YOKE_EINVAL, "yoke_condition_create: no place for the handle");
     YOKE_TRY(yoke__options_take(yoke_condition_options, &given, options));
     if (given.on_death != YOKE_REPORT_DEATH && given.on_death != YOKE_IGNORE_DEATH)
         return yoke__fail(YOKE_EINVAL, "yoke_condition_create: no such on_death: %d", (int)given.on_death);
-    if (given.lock)
-        YOKE_TRY(take_lock(&spec.lock, &given));
+    if (given.lock || given.rlock)
+        YOKE_TRY(take_lock(&spec, &given));
     return make(out, given.domain, given.name, given.mode, &spec);
 }
 
@@ -166,7 +174,7 @@ static void wake_sleepers(yoke__handle *handle)
     yoke__condition condition = {handle->domain, handle, handle->object, NULL};
 
     if (yoke__condition_find_lock(&condition))
-        yoke__lock_wake(condition.domain, condition.lock);
+        yoke__lock_wake(condition.domain, &condition.lock->lock);
     yoke__waiters_stir(condition.domain, &condition.state->waiters);
 }
 
@@ -190,6 +198,20 @@ int yoke_condition_release(yoke_condition *condition)
     yoke__condition c;
 
     return find(&c, condition) ? yoke__condition_release(&c) : yoke__noted();
+}
+
+int yoke_condition_death(yoke_condition *condition, yoke_death *out)
+{
+    yoke__condition c;
+
+    return find(&c, condition) ? yoke__condition_death(&c, out) : yoke__noted();
+}
+
+int yoke_condition_mark_repaired(yoke_condition *condition)
+{
+    yoke__condition c;
+
+    return find(&c, condition) ? yoke__condition_mark_repaired(&c) : yoke__noted();
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------- */
@@ -277,7 +299,12 @@ static int wait_until(const yoke__condition *c, yoke__deadline deadline)
 
     if (!waiter)
         return YOKE_ENOMEM;
-    yoke__condition_let_go(c, &levels);
+    result = yoke__condition_let_go(c, &levels);
+    if (result < 0) { /* another thread let go of a lock that this one held */
+        if (!yoke__waiter_give_up(waiter))
+            yoke__waiters_pass_on(c->domain, &c->state->waiters, waiter);
+        return result;
+    }
     result = wait_notified(c, &waiter, &levels, deadline);
     if (result == YOKE_ECLOSED)
         return closed();

@@ -16,8 +16,9 @@ static int take_free(yoke__a32 *word, uint32_t *seen, uint32_t mine, yoke__owner
 /* The dead owner's token goes by CAS, so that one taker gets it. Others may be asleep: WAITERS stays or is set. */
 static int take_over(yoke__a32 *word, uint32_t *seen, yoke__token token, yoke__owner_wait *wait)
 {
-    wait->held = token | YOKE__WAITERS | (*seen & YOKE__TOKEN_FLAG) | wait->mark;
     wait->dead = *seen & YOKE__TOKEN_MASK;
+    bool marks = !wait->entered || yoke__a32_load_acquire(wait->entered) == wait->dead;
+    wait->held = token | YOKE__WAITERS | (*seen & YOKE__TOKEN_FLAG) | (marks ? wait->mark : 0);
     if (yoke__a32_cas_acq_rel(word, seen, wait->held))
         return YOKE_OWNER_DIED;
     wait->dead = 0;
@@ -67,6 +68,9 @@ static int sleep_for(yoke_domain *domain, yoke__a32 *word, yoke__token token, yo
             return YOKE_ECLOSED;
         if (past)
             return YOKE_ETIMEDOUT;
+        int result = wait->look ? wait->look(wait->user) : YOKE_OK;
+        if (result != YOKE_OK)
+            return result;
         yoke__word_wait(domain, word, seen, wait->deadline);
         slept = YOKE__WAITERS;
         seen = yoke__a32_load_relaxed(word);
@@ -130,11 +134,26 @@ void yoke__owner_release(yoke_domain *domain, yoke__a32 *word)
         wake_one(domain, word);
 }
 
-uint32_t yoke__owner_release_keep(yoke_domain *domain, yoke__a32 *word)
+/* Not by an AND, which would be a loop too wherever what stood there is asked for. */
+static uint32_t leave(yoke_domain *domain, yoke__a32 *word, yoke__token token)
 {
-    uint32_t stood = yoke__a32_and_acq_rel(word, YOKE__TOKEN_FLAG);
+    uint32_t stood = yoke__a32_load_relaxed(word);
 
+    do {
+        if ((stood & YOKE__TOKEN_MASK) == 0)
+            return stood;
+    } while (!yoke__a32_cas_acq_rel(word, &stood, (stood & YOKE__TOKEN_FLAG) | token));
     if ((stood & YOKE__WAITERS) != 0)
         wake_one(domain, word);
     return stood;
+}
+
+uint32_t yoke__owner_release_keep(yoke_domain *domain, yoke__a32 *word)
+{
+    return leave(domain, word, 0);
+}
+
+void yoke__owner_leave(yoke_domain *domain, yoke__a32 *word)
+{
+    (void)leave(domain, word, YOKE__TOKEN_GONE);
 }

@@ -19,14 +19,23 @@ int yoke__owner_acquire(yoke_domain *domain, yoke__a32 *word, yoke__deadline dea
 /* Only by the owner's process. */
 void yoke__owner_release(yoke_domain *domain, yoke__a32 *word);
 
+/* Instead of the token of a dead owner that recovery came to before the next acquirer did: no participant's, so that the
+ * word is still to be taken over. (Generation 0, which no token has.) */
+#define YOKE__TOKEN_GONE UINT32_C(1)
+
 /* The same with more to it, for locks of the user's. */
 typedef struct yoke__owner_wait {
     yoke__deadline   deadline;
     uint32_t         mark;    /* YOKE__TOKEN_FLAG: a takeover sets it, by the same CAS; or 0 */
     const yoke__a32 *closing; /* if not NULL, a value other than 0 ends the wait with YOKE_ECLOSED */
     yoke__id         object;  /* what the thread is recorded as waiting for, or 0 */
-    uint32_t         held;    /* out: the word as it was acquired, YOKE__TOKEN_FLAG included */
-    yoke__token      dead;    /* out: whom it was taken from, or 0 */
+    const yoke__a32 *entered; /* if not NULL, the mark is for dead owners only whose token stands there */
+    /* If not NULL, called before each sleep, while a living owner holds the word: YOKE_OK to sleep, or the code that
+     * ends the wait. */
+    int (*look)(void *user);
+    void       *user;
+    uint32_t    held; /* out: the word as it was acquired, YOKE__TOKEN_FLAG included */
+    yoke__token dead; /* out: whom it was taken from, or 0 */
 } yoke__owner_wait;
 /* One look, no wait, no question who lives: YOKE_OK, or YOKE_EBUSY; YOKE_ENOMEM as above. Of wait, only held and dead
  * are set. */
@@ -34,5 +43,7 @@ int yoke__owner_try(yoke_domain *domain, yoke__a32 *word, yoke__owner_wait *wait
 int yoke__owner_acquire_with(yoke_domain *domain, yoke__a32 *word, yoke__owner_wait *wait);
 /* By anybody. Returns what stood there: without a token, nobody held it and nothing has happened. */
 uint32_t yoke__owner_release_keep(yoke_domain *domain, yoke__a32 *word);
+/* By the owner, who took it over for recovery: whoever acquires it next takes it over once more. */
+void yoke__owner_leave(yoke_domain *domain, yoke__a32 *word);
 
 #endif

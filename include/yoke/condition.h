@@ -2,7 +2,7 @@
  * @file condition.h
  * Conditions: threads of any process wait, without the lock, until another says that what the lock guards has changed.
  *
- * A condition comes with its lock. Acquire that, look at the shared state, and wait while it is not as wanted; whoever
+ * A condition comes with its lock, a recursive one unless it is given another. Acquire that, look at the shared state, and wait while it is not as wanted; whoever
  * changes the state does so while holding the lock, and notifies. Semantics are those of Python's
  * multiprocessing.Condition, less what hangs there:
  *
@@ -21,7 +21,7 @@
 #ifndef YOKE_CONDITION_H
 #define YOKE_CONDITION_H
 
-#include "sync.h"
+#include "rlock.h"
 
 YOKE_BEGIN
 
@@ -32,17 +32,18 @@ typedef struct yoke_condition_options {
     const char    *name;     /**< name inside the domain, or NULL; under 64 bytes of letters, digits, '.', '_', '-' */
     yoke_open_mode mode;     /**< matters with a name only */
     yoke_on_death  on_death; /**< of its own lock: told to acquirers and waiters, or not */
-    yoke_lock     *lock; /**< a lock to use instead of its own. The condition keeps it alive; the handle stays yours */
+    yoke_lock     *lock;  /**< a lock to use instead of its own; the condition keeps it alive, the handle stays yours */
+    yoke_rlock    *rlock; /**< or a recursive one */
 } yoke_condition_options;
 
 /**
  * Makes a condition, or opens one if options name it and their mode allows.
  *
  * @param out     Receives the handle; close it with yoke_condition_close().
- * @param options NULL means defaults: a lock of its own. Borrowed for the call.
+ * @param options NULL means defaults: a recursive lock of its own. Borrowed for the call.
  * @retval YOKE_OK      *out is set.
- * @retval YOKE_EINVAL  A bad name, mode, on_death, domain or lock, a lock of another domain, or another lock or on_death
- *                      than those of the condition of that name.
+ * @retval YOKE_EINVAL  A bad name, mode, on_death, domain or lock, a lock of another domain, both kinds of lock, or
+ *                      another lock or on_death than those of the condition of that name.
  * @retval YOKE_ENOTSUP The lock belongs to a value or array.
  * @retval YOKE_EEXIST  YOKE_CREATE, and the name is taken.
  * @retval YOKE_ENOENT  YOKE_OPEN, and nothing has that name.
@@ -61,19 +62,25 @@ YOKE_API YOKE_CHECKED int yoke_condition_open(yoke_condition **out, yoke_domain 
 YOKE_API void yoke_condition_close(yoke_condition *condition);
 
 /**
- * Acquires the condition's lock, be it its own or a given one. What the lock promises holds: see yoke_lock_acquire() for
- * the codes.
+ * Acquires the condition's lock, be it its own or a given one. Codes as yoke_lock_acquire() or yoke_rlock_acquire(): its
+ * own is recursive.
  */
 YOKE_API YOKE_CHECKED int yoke_condition_acquire(yoke_condition *condition, int64_t timeout);
 
-/** Releases the condition's lock. Codes as yoke_lock_release(). */
+/** Releases the condition's lock. Codes as yoke_lock_release() or yoke_rlock_release(). */
 YOKE_API int yoke_condition_release(yoke_condition *condition);
+
+/** Who died holding the condition's lock. Codes as yoke_lock_death(). */
+YOKE_API int yoke_condition_death(yoke_condition *condition, yoke_death *out);
+
+/** Says that what the condition's lock guards is in order again. Codes as yoke_lock_mark_repaired(). */
+YOKE_API int yoke_condition_mark_repaired(yoke_condition *condition);
 
 /**
  * Releases the lock, however often the caller has acquired it, waits to be notified, and acquires it again as often.
  *
- * The time-out is for the notify. Acquiring the lock again takes as long as it takes: except after YOKE_ECLOSED the
- * caller holds the lock when the call returns.
+ * The time-out is for the notify. Acquiring the lock again takes as long as it takes: except after YOKE_ECLOSED and
+ * YOKE_EDEADLK the caller holds the lock when the call returns.
  *
  * @param timeout How long to wait, in milliseconds. YOKE_NOWAIT gives others a chance at the lock, no more.
  * @retval YOKE_OK         Notified.
@@ -86,6 +93,8 @@ YOKE_API int yoke_condition_release(yoke_condition *condition);
  * @retval YOKE_ETIMEDOUT  Not notified within the time. The lock is held.
  * @retval YOKE_ENOTOWNER  The caller doesn't hold the lock. Nothing has happened.
  * @retval YOKE_ECLOSED    Another thread closed the handle. The lock is NOT held.
+ * @retval YOKE_EDEADLK    The lock, made to detect it, can't be had again: its holder waits for something that the caller
+ *                         holds. The lock is NOT held.
  * @retval YOKE_ENOMEM     No memory to wait in. Nothing has happened; the lock is held.
  * @retval YOKE_EINVAL     Not an open condition.
  */

@@ -18,6 +18,7 @@
     X(array)                                                                                                           \
     X(shm)                                                                                                             \
     X(domain)                                                                                                          \
+    X(rlock)                                                                                                           \
     X(condition)                                                                                                       \
     X(barrier)
 

@@ -40,6 +40,8 @@ typedef struct yoke_lock_options {
     const char    *name;     /**< name inside the domain, or NULL; under 64 bytes of letters, digits, '.', '_', '-' */
     yoke_open_mode mode;     /**< matters with a name only */
     yoke_on_death  on_death; /**< told to acquirers, or not */
+    bool           owner_releases;  /**< only the thread that acquired it may release it */
+    bool           detect_deadlock; /**< a wait that can never end is an error; needs owner_releases */
 } yoke_lock_options;
 
 /** Who died holding a lock, as yoke_lock_death() tells it. In C set struct_size before the call. */

@@ -36,6 +36,7 @@
 #include "message.h"
 #include "process.h"
 #include "queue.h"
+#include "rlock.h"
 #include "simple_queue.h"
 #include "sync.h"
 #include "variant.h"

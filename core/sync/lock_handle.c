@@ -1,0 +1,187 @@
+/* Locks as objects of their own and as parts of others: handles and the public calls. */
+#include "lock.h"
+
+#include "../error.h"
+#include "../options.h"
+
+#include <stdio.h>
+
+/* ---- handles ----------------------------------------------------------------------------------------------------- */
+
+/* In private_ of a borrowed handle: the handle of the object that the lock is in. 0: the lock is an object itself. */
+#define OWNER 0
+
+static const yoke__handle *owner_of(const yoke__handle *handle)
+{
+    return (const yoke__handle *)(uintptr_t)handle->private_[OWNER];
+}
+
+static yoke__id id_of(const yoke__handle *handle)
+{
+    return owner_of(handle) ? owner_of(handle)->id : handle->id;
+}
+
+/* A borrowed lock is gone when what it is in is gone. */
+static yoke__handle *check(const yoke_lock *lock)
+{
+    yoke__handle       *handle = yoke__handle_check(lock, YOKE__KIND_LOCK);
+    const yoke__handle *owner = handle ? owner_of(handle) : NULL;
+
+    if (owner && (yoke__a32_load_acquire(&owner->closing) & YOKE__GONE) != 0) {
+        yoke__fail(YOKE_ECLOSED, "the object that this lock belongs to is gone");
+        return NULL;
+    }
+    return handle;
+}
+
+static void wake_sleepers(yoke__handle *handle)
+{
+    yoke__lock_wake(handle->domain, handle->object);
+}
+
+int yoke__lock_borrow(yoke_lock **out, const yoke__handle *owner, yoke__lock_state *state)
+{
+    yoke__handle *handle;
+    int           result = yoke__handle_local(&handle, YOKE__KIND_LOCK);
+
+    if (result != YOKE_OK)
+        return result;
+    handle->domain = owner->domain;
+    handle->object = state;
+    handle->private_[OWNER] = (uint64_t)(uintptr_t)owner;
+    *out = (yoke_lock *)handle;
+    return YOKE_OK;
+}
+
+void yoke__lock_return(yoke_lock *lock)
+{
+    if (lock)
+        yoke__handle_close(&lock->handle, wake_sleepers);
+}
+
+/* ---- the public calls --------------------------------------------------------------------------------------------- */
+
+static uint32_t rules_of(const yoke_lock_options *options)
+{
+    return (options->on_death == YOKE_IGNORE_DEATH ? YOKE__IGNORES_DEATH : 0u) |
+           (options->owner_releases ? YOKE__OWNER_RELEASES : 0u) | (options->detect_deadlock ? YOKE__DETECTS : 0u);
+}
+
+static int init(yoke_domain *domain, yoke__id id, void *object, const void *argument)
+{
+    (void)domain;
+    (void)id;
+    yoke__lock_init_rules(object, rules_of(argument));
+    return YOKE_OK;
+}
+
+static int agree(yoke_domain *domain, const void *object, const void *argument)
+{
+    const yoke_lock_options *options = argument;
+    char                     what[YOKE__NAME_SIZE + 8];
+
+    (void)domain;
+    if (!options)
+        return YOKE_OK;
+    (void)snprintf(what, sizeof what, "lock %s", options->name);
+    return yoke__lock_agree(what, object, rules_of(options));
+}
+
+static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
+{
+    (void)id;
+    yoke__lock_sweep(domain, object, dead);
+}
+
+const yoke__object_type yoke__lock_type = {.kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep};
+
+static int make(yoke_lock **out, yoke_domain *domain, const char *name, yoke_open_mode mode,
+                const yoke_lock_options *options)
+{
+    yoke__object_spec spec = {
+        .kind = YOKE__KIND_LOCK,
+        .name = name,
+        .mode = mode,
+        .size = sizeof(yoke__lock_state),
+        .argument = options,
+        .init = init,
+        .agree = agree,
+    };
+    yoke__handle *handle;
+    int           result = yoke__handle_create(&handle, domain, &spec);
+
+    if (result == YOKE_OK)
+        *out = (yoke_lock *)handle;
+    return result;
+}
+
+int yoke_lock_create(yoke_lock **out, const yoke_lock_options *options)
+{
+    yoke_lock_options given;
+
+    if (!out)
+        return yoke__fail(YOKE_EINVAL, "yoke_lock_create: no place for the handle");
+    YOKE_TRY(yoke__options_take(yoke_lock_options, &given, options));
+    if (given.on_death != YOKE_REPORT_DEATH && given.on_death != YOKE_IGNORE_DEATH)
+        return yoke__fail(YOKE_EINVAL, "yoke_lock_create: no such on_death: %d", (int)given.on_death);
+    if (given.detect_deadlock && !given.owner_releases)
+        return yoke__fail(YOKE_EINVAL, "yoke_lock_create: detect_deadlock needs owner_releases: who holds a lock that "
+                                       "anybody may release is not who would have to release it");
+    return make(out, given.domain, given.name, given.mode, &given);
+}
+
+int yoke_lock_open(yoke_lock **out, yoke_domain *domain, const char *name)
+{
+    if (!out || !name)
+        return yoke__fail(YOKE_EINVAL, "yoke_lock_open: no %s", out ? "name" : "place for the handle");
+    return make(out, domain, name, YOKE_OPEN, NULL);
+}
+
+void yoke_lock_close(yoke_lock *lock)
+{
+    yoke__handle *handle = lock ? yoke__handle_check(lock, YOKE__KIND_LOCK) : NULL;
+
+    if (handle && handle->private_[OWNER] == 0)
+        yoke__handle_close(handle, wake_sleepers);
+}
+
+int yoke_lock_acquire(yoke_lock *lock, int64_t timeout)
+{
+    yoke__handle *handle = check(lock);
+
+    if (!handle)
+        return yoke__noted();
+    yoke__lock_state *state = handle->object;
+    return yoke__lock_take(handle->domain, state) ? YOKE_OK : yoke__lock_acquire(handle, id_of(handle), state, timeout);
+}
+
+int yoke_lock_release(yoke_lock *lock)
+{
+    yoke__handle *handle = check(lock);
+
+    if (!handle)
+        return yoke__noted();
+    yoke__lock_state *state = handle->object;
+    return yoke__lock_give(state) ? YOKE_OK : yoke__lock_release(handle, id_of(handle), state);
+}
+
+bool yoke_lock_locked(const yoke_lock *lock)
+{
+    const yoke__handle *handle = check(lock);
+
+    return handle && yoke__lock_held(handle->object);
+}
+
+int yoke_lock_death(yoke_lock *lock, yoke_death *out)
+{
+    yoke__handle *handle = check(lock);
+
+    return handle ? yoke__lock_death(handle, id_of(handle), handle->object, out) : yoke__noted();
+}
+
+int yoke_lock_mark_repaired(yoke_lock *lock)
+{
+    yoke__handle *handle = check(lock);
+
+    return handle ? yoke__lock_mark_repaired(handle, id_of(handle), handle->object) : yoke__noted();
+}

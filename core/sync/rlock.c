@@ -1,0 +1,205 @@
+#include "rlock.h"
+
+#include "../error.h"
+#include "../options.h"
+
+#include <stdio.h>
+
+/* ---- the state --------------------------------------------------------------------------------------------------- */
+
+void yoke__rlock_init(yoke__rlock_state *state, uint32_t rules)
+{
+    yoke__lock_init_rules(&state->lock, rules | YOKE__OWNER_RELEASES);
+}
+
+uint32_t yoke__rlock_depth(const yoke_domain *domain, const yoke__rlock_state *state)
+{
+    return yoke__lock_mine(domain, &state->lock) ? yoke__a32_load_relaxed(&state->lock.depth) : 0;
+}
+
+static int one_more(const yoke__handle *handle, yoke__id id, yoke__lock_state *lock)
+{
+    uint32_t depth = yoke__a32_load_relaxed(&lock->depth);
+    char     what[128];
+
+    if (depth >= YOKE__RLOCK_DEPTH_MAX)
+        return yoke__fail(YOKE_ERANGE, "%s: this thread holds it %lu times already, and no more are counted",
+                          yoke__object_describe(handle->domain, id, what, sizeof what), (unsigned long)depth);
+    yoke__a32_store_relaxed(&lock->depth, depth + 1);
+    return yoke__a32_load_relaxed(&lock->word) & YOKE__TOKEN_FLAG ? YOKE_OWNER_DIED : YOKE_OK;
+}
+
+int yoke__rlock_acquire_levels(yoke__handle *handle, yoke__id id, yoke__rlock_state *state, uint32_t levels,
+                               int64_t timeout)
+{
+    yoke__lock_state *lock = &state->lock;
+    int result = yoke__lock_take(handle->domain, lock) ? YOKE_OK : yoke__lock_acquire(handle, id, lock, timeout);
+
+    if (result >= 0) /* what a dead holder counted is not ours */
+        yoke__a32_store_relaxed(&lock->depth, levels);
+    return result;
+}
+
+int yoke__rlock_acquire(yoke__handle *handle, yoke__id id, yoke__rlock_state *state, int64_t timeout)
+{
+    if (yoke__lock_mine(handle->domain, &state->lock))
+        return one_more(handle, id, &state->lock);
+    return yoke__rlock_acquire_levels(handle, id, state, 1, timeout);
+}
+
+int yoke__rlock_release(yoke__handle *handle, yoke__id id, yoke__rlock_state *state)
+{
+    yoke__lock_state *lock = &state->lock;
+
+    if (!yoke__lock_mine(handle->domain, lock))
+        return yoke__lock_may_release(handle, id, lock, "released");
+    uint32_t depth = yoke__a32_load_relaxed(&lock->depth);
+    if (depth > 1)
+        yoke__a32_store_relaxed(&lock->depth, depth - 1);
+    else
+        yoke__lock_let_go(handle->domain, lock);
+    return YOKE_OK;
+}
+
+int yoke__rlock_release_all(yoke__handle *handle, yoke__id id, yoke__rlock_state *state, uint32_t *levels)
+{
+    YOKE_TRY(yoke__lock_may_release(handle, id, &state->lock, "let go"));
+    *levels = yoke__a32_load_relaxed(&state->lock.depth);
+    yoke__lock_let_go(handle->domain, &state->lock);
+    return YOKE_OK;
+}
+
+static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
+{
+    (void)id;
+    yoke__lock_sweep(domain, &((yoke__rlock_state *)object)->lock, dead);
+}
+
+const yoke__object_type yoke__rlock_type = {.kind = YOKE__KIND_RLOCK, .name = "rlock", .sweep = sweep};
+
+/* ---- the public calls --------------------------------------------------------------------------------------------- */
+
+static uint32_t rules_of(const yoke_rlock_options *options)
+{
+    return (options->on_death == YOKE_IGNORE_DEATH ? YOKE__IGNORES_DEATH : 0u) |
+           (options->detect_deadlock ? YOKE__DETECTS : 0u);
+}
+
+static int init(yoke_domain *domain, yoke__id id, void *object, const void *argument)
+{
+    (void)domain;
+    (void)id;
+    yoke__rlock_init(object, rules_of(argument));
+    return YOKE_OK;
+}
+
+static int agree(yoke_domain *domain, const void *object, const void *argument)
+{
+    const yoke_rlock_options *options = argument;
+    char                      what[YOKE__NAME_SIZE + 8];
+
+    (void)domain;
+    if (!options)
+        return YOKE_OK;
+    (void)snprintf(what, sizeof what, "rlock %s", options->name);
+    return yoke__lock_agree(what, object, rules_of(options) | YOKE__OWNER_RELEASES);
+}
+
+static int make(yoke_rlock **out, yoke_domain *domain, const char *name, yoke_open_mode mode,
+                const yoke_rlock_options *options)
+{
+    yoke__object_spec spec = {
+        .kind = YOKE__KIND_RLOCK,
+        .name = name,
+        .mode = mode,
+        .size = sizeof(yoke__rlock_state),
+        .argument = options,
+        .init = init,
+        .agree = agree,
+    };
+    yoke__handle *handle;
+    int           result = yoke__handle_create(&handle, domain, &spec);
+
+    if (result == YOKE_OK)
+        *out = (yoke_rlock *)handle;
+    return result;
+}
+
+int yoke_rlock_create(yoke_rlock **out, const yoke_rlock_options *options)
+{
+    yoke_rlock_options given;
+
+    if (!out)
+        return yoke__fail(YOKE_EINVAL, "yoke_rlock_create: no place for the handle");
+    YOKE_TRY(yoke__options_take(yoke_rlock_options, &given, options));
+    if (given.on_death != YOKE_REPORT_DEATH && given.on_death != YOKE_IGNORE_DEATH)
+        return yoke__fail(YOKE_EINVAL, "yoke_rlock_create: no such on_death: %d", (int)given.on_death);
+    return make(out, given.domain, given.name, given.mode, &given);
+}
+
+int yoke_rlock_open(yoke_rlock **out, yoke_domain *domain, const char *name)
+{
+    if (!out || !name)
+        return yoke__fail(YOKE_EINVAL, "yoke_rlock_open: no %s", out ? "name" : "place for the handle");
+    return make(out, domain, name, YOKE_OPEN, NULL);
+}
+
+static yoke__handle *check(const yoke_rlock *rlock)
+{
+    return yoke__handle_check(rlock, YOKE__KIND_RLOCK);
+}
+
+static void wake_sleepers(yoke__handle *handle)
+{
+    yoke__lock_wake(handle->domain, &((yoke__rlock_state *)handle->object)->lock);
+}
+
+void yoke_rlock_close(yoke_rlock *rlock)
+{
+    yoke__handle *handle = rlock ? check(rlock) : NULL;
+
+    if (handle)
+        yoke__handle_close(handle, wake_sleepers);
+}
+
+int yoke_rlock_acquire(yoke_rlock *rlock, int64_t timeout)
+{
+    yoke__handle *handle = check(rlock);
+
+    return handle ? yoke__rlock_acquire(handle, handle->id, handle->object, timeout) : yoke__noted();
+}
+
+int yoke_rlock_release(yoke_rlock *rlock)
+{
+    yoke__handle *handle = check(rlock);
+
+    return handle ? yoke__rlock_release(handle, handle->id, handle->object) : yoke__noted();
+}
+
+bool yoke_rlock_locked(const yoke_rlock *rlock)
+{
+    const yoke__handle *handle = check(rlock);
+
+    return handle && yoke__lock_held(handle->object);
+}
+
+int64_t yoke_rlock_depth(const yoke_rlock *rlock)
+{
+    const yoke__handle *handle = check(rlock);
+
+    return handle ? (int64_t)yoke__rlock_depth(handle->domain, handle->object) : yoke__noted();
+}
+
+int yoke_rlock_death(yoke_rlock *rlock, yoke_death *out)
+{
+    yoke__handle *handle = check(rlock);
+
+    return handle ? yoke__lock_death(handle, handle->id, handle->object, out) : yoke__noted();
+}
+
+int yoke_rlock_mark_repaired(yoke_rlock *rlock)
+{
+    yoke__handle *handle = check(rlock);
+
+    return handle ? yoke__lock_mark_repaired(handle, handle->id, handle->object) : yoke__noted();
+}

@@ -1,0 +1,13 @@
+#include "thread.h"
+
+#include "../backend.h"
+
+_Thread_local uint32_t yoke__thread_cached;
+
+uint32_t yoke__thread_ask(void)
+{
+    uint32_t number = (uint32_t)yoke__backend()->system->thread_id();
+
+    yoke__thread_cached = number ? number : UINT32_MAX;
+    return yoke__thread_cached;
+}
