@@ -136,7 +136,7 @@ yoke__handle *yoke__handle_new(void)
     handle->object = NULL;
     handle->id = 0;
     handle->extra = NULL;
-    handle->holder = 0;
+    yoke__a32_store_relaxed(&handle->holder, 0);
     memset(handle->private_, 0, sizeof handle->private_);
     return handle;
 }
@@ -215,7 +215,7 @@ int yoke__handle_hold(yoke_domain *domain, yoke__handle *handle, yoke__id id)
     handle->object = yoke__entry_object(domain, entry);
     handle->id = id;
     handle->reference = reference;
-    handle->holder = yoke__domain_token(domain);
+    yoke__a32_store_relaxed(&handle->holder, yoke__domain_token(domain));
     return YOKE_OK;
 }
 
@@ -272,7 +272,7 @@ static void drop_reference(yoke__handle *handle)
     if (!domain || !yoke__a32_load_acquire(&domain->token) || (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
         return;
     yoke__registry_acquire(domain);
-    if (handle->holder == yoke__a32_load_relaxed(&domain->token))
+    if (yoke__a32_load_relaxed(&handle->holder) == yoke__a32_load_relaxed(&domain->token))
         yoke__table_remove(domain, handle->id, handle->reference);
     yoke__registry_release(domain);
 }
@@ -306,7 +306,7 @@ void yoke__handle_drop_roles(yoke__handle *handle, uint32_t roles)
 {
     yoke__registry_acquire(handle->domain);
     handle->lacks |= roles & 3u;
-    if (handle->holder == yoke__a32_load_relaxed(&handle->domain->token))
+    if (yoke__a32_load_relaxed(&handle->holder) == yoke__a32_load_relaxed(&handle->domain->token))
         yoke__table_change(handle->domain, yoke__handle_reference(handle), handle->reference);
     yoke__registry_release(handle->domain);
 }
@@ -329,7 +329,7 @@ static void renew(yoke_domain *domain, yoke__handle *handle)
         return;
     }
     handle->reference = reference;
-    handle->holder = yoke__a32_load_relaxed(&domain->token);
+    yoke__a32_store_relaxed(&handle->holder, yoke__a32_load_relaxed(&domain->token));
 }
 
 static void for_each_open(yoke_domain *domain, void (*visit)(yoke_domain *domain, yoke__handle *handle))

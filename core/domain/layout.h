@@ -77,10 +77,12 @@ typedef struct yoke__thread {
     yoke__a64 key;        /* offset of the word it is parked on, or 0; owner sets, a waker CASes to 0 */
     yoke__a64 waits_for;  /* id of the object it waits for, or 0; owner; for diagnosis */
     yoke__a64 since;      /* when it began, backend's clock; owner */
-    yoke__a64 native;     /* backend's thread id; owner */
+    yoke__a64 native;     /* backend's thread id, of which the lower 32 bits name the thread; owner */
     yoke__a32 bell;       /* 1 while its doorbell is open; owner */
     yoke__a32 watches;    /* 1 while the bell is to be rung for changes watched (wait/watchers.h); owner */
-    yoke__a32 reserved[4];
+    yoke__a64 waits;      /* counts the waits recorded in waits_for, each before it is recorded; owner */
+    yoke__a32 looks;      /* lower bits of waits: in that one it looks for deadlocks (sync/deadlock.h); owner */
+    yoke__a32 reserved;
 } yoke__thread;
 _Static_assert(sizeof(yoke__thread) == 64, "shared layout");
 

@@ -46,6 +46,8 @@ static inline yoke__reference yoke__reference_make(yoke__id id, uint32_t lacks)
     return id | (uint64_t)(lacks & 3u) << 62;
 }
 
+struct yoke__blocker;
+
 /* What core knows of a kind of object; one constant of these per kind, listed in types.c. Any function may be NULL. All
  * are called with the registry lock held; they may take the object's own locks and the allocator's. */
 typedef struct yoke__object_type {
@@ -61,6 +63,11 @@ typedef struct yoke__object_type {
     /* Calls visit for each reference in flight that the object carries (messages, start records). */
     void (*references)(yoke_domain *domain, yoke__id id, void *object,
                        void (*visit)(void *user, yoke__reference reference), void *user);
+    /* Who keeps a thread ({token:32 | thread:32}) from getting the object that it waits for (sync/deadlock.h): how many,
+     * at most `most`. Unlike the others without any lock, on an object that may be gone: it must not fault or loop. NULL:
+     * can't be told. */
+    uint32_t (*blockers)(yoke_domain *domain, const void *object, uint64_t waiter, struct yoke__blocker *out,
+                         uint32_t most);
     /* Somebody has one reference less, or with fewer roles; others are left. */
     void (*unreferenced)(yoke_domain *domain, yoke__id id, void *object);
 } yoke__object_type;
@@ -83,8 +90,8 @@ typedef struct yoke__handle {
     struct yoke__handle *next;        /* of free ones */
     uint64_t             private_[4]; /* the kind's own, process-local caches; zero at open */
     uint32_t             lacks; /* roles given up, as in a reference; under the registry lock, read by any thread */
-    yoke__token holder;  /* in whose table reference is; another than the domain's token: not renewed after fork */
-    yoke__a32   watched; /* watches of this process on it, and YOKE__HAS_NATIVE; wait/hub.h, under the mutex there */
+    yoke__a32 holder;  /* token in whose table reference is; another than the domain's token: not renewed after fork */
+    yoke__a32 watched; /* watches of this process on it, and YOKE__HAS_NATIVE; wait/hub.h, under the mutex there */
 } yoke__handle;
 
 #define YOKE__HAS_NATIVE UINT32_C(0x80000000) /* a descriptor was asked of it; wait/native.c */

@@ -98,6 +98,8 @@ yoke__kind yoke__kind_of_handle(uint32_t kind)
         return YOKE__KIND_LOCK;
     case YOKE_H_rlock:
         return YOKE__KIND_RLOCK;
+    case YOKE_H_rwlock:
+        return YOKE__KIND_RWLOCK;
     case YOKE_H_value:
         return YOKE__KIND_VALUE;
     case YOKE_H_array:

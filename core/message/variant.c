@@ -10,6 +10,7 @@
 #include <yoke/memory.h>
 #include <yoke/queue.h>
 #include <yoke/rlock.h>
+#include <yoke/rwlock.h>
 #include <yoke/sync.h>
 
 #include <stdlib.h>

@@ -221,7 +221,7 @@ static bool is_closing(const yoke__condition *c)
     return yoke__a32_load_acquire(&c->handle->closing) != 0;
 }
 
-static bool spin(const yoke__waiter *waiter)
+static bool spin(const yoke__wait_slot *waiter)
 {
     static _Thread_local yoke__spin_luck luck;
     yoke__spin                           spin = yoke__spin_begin(&luck);
@@ -235,7 +235,7 @@ static bool spin(const yoke__waiter *waiter)
 }
 
 /* Until notified (YOKE_OK), and why not otherwise; *waiter is the slot to leave. */
-static int sleep_until(const yoke__condition *c, yoke__waiter **waiter, const yoke__condition_levels *levels,
+static int sleep_until(const yoke__condition *c, yoke__wait_slot **waiter, const yoke__condition_levels *levels,
                        yoke__deadline deadline)
 {
     bool slept = false;
@@ -259,7 +259,7 @@ static int sleep_until(const yoke__condition *c, yoke__waiter **waiter, const yo
 }
 
 /* The lock is let go already. */
-static int wait_notified(const yoke__condition *c, yoke__waiter **waiter, const yoke__condition_levels *levels,
+static int wait_notified(const yoke__condition *c, yoke__wait_slot **waiter, const yoke__condition_levels *levels,
                          yoke__deadline deadline)
 {
     int result;
@@ -294,7 +294,7 @@ static int closed(void)
 static int wait_until(const yoke__condition *c, yoke__deadline deadline)
 {
     yoke__condition_levels levels;
-    yoke__waiter          *waiter = yoke__waiters_enter(c->domain, &c->state->waiters, c->handle->id);
+    yoke__wait_slot       *waiter = yoke__waiters_enter(c->domain, &c->state->waiters, c->handle->id);
     int                    result, held;
 
     if (!waiter)

@@ -9,6 +9,7 @@
 /* ---- since when it has been in somebody's way --------------------------------------------------------------------- */
 
 #define MS_BITS 40
+#define SPREAD  UINT64_C(0x9e3779b97f4a7c15) /* into the upper bits, which are kept */
 
 static int64_t now_ms(void)
 {
@@ -20,7 +21,7 @@ static int64_t now_ms(void)
 static int64_t seen_for(const yoke__waiter *waiter)
 {
     yoke__lock_state *state = (yoke__lock_state *)(uintptr_t)waiter->state;
-    uint64_t          acquisition = yoke__a64_load_relaxed(&state->acquired) << MS_BITS;
+    uint64_t          acquisition = yoke__a64_load_relaxed(&state->acquired) * SPREAD >> MS_BITS << MS_BITS;
     uint64_t          seen = yoke__a64_load_relaxed(&state->seen);
     uint64_t          now = (uint64_t)now_ms() & ((UINT64_C(1) << MS_BITS) - 1);
 
@@ -32,14 +33,14 @@ static int64_t seen_for(const yoke__waiter *waiter)
 
 /* ---- in words ---------------------------------------------------------------------------------------------------- */
 
-typedef struct holder {
+typedef struct holding {
     yoke__token    token;  /* 0: nobody */
     uint32_t       thread; /* 0: not known */
     yoke__obituary who;
     char           text[YOKE__NAME_SIZE + 128];
-} holder;
+} holding;
 
-static const char *whose(const yoke_domain *domain, const holder *h)
+static const char *whose(const yoke_domain *domain, const holding *h)
 {
     if (h->token != yoke__a32_load_relaxed(&domain->token))
         return "";
@@ -47,14 +48,19 @@ static const char *whose(const yoke_domain *domain, const holder *h)
 }
 
 /* Name, pid, thread, and for how long: "Process-1 (pid 12, thread 34) for at least 300 ms". */
-static void find_holder(const yoke__waiter *waiter, holder *out)
+static void find_holder(const yoke__waiter *waiter, holding *out)
 {
-    uint64_t signature = yoke__a64_load_acquire(&waiter->state->holder);
-    int64_t  ms = seen_for(waiter);
-    char     thread[32] = "", since[64] = "";
+    const yoke__lock_state *state = waiter->state;
+    bool                    bound = (yoke__a32_load_relaxed(&state->rules) & YOKE__OWNER_RELEASES) != 0;
+    uint64_t                holder = yoke__a64_load_acquire(&state->holder);
+    int64_t                 ms = seen_for(waiter);
+    char                    thread[32] = "", since[64] = "";
 
-    out->token = yoke__a32_load_relaxed(&waiter->state->word) & YOKE__TOKEN_MASK;
-    out->thread = signature >> 32 == out->token ? (uint32_t)signature : 0;
+    out->token = yoke__a32_load_relaxed(&state->word) & YOKE__TOKEN_MASK;
+    if (bound)
+        out->thread = holder >> 32 == out->token ? (uint32_t)holder : 0;
+    else
+        out->thread = (uint32_t)yoke__a64_load_relaxed(&state->acquired);
     if (out->token == 0)
         return;
     yoke__token_describe(waiter->domain, out->token, &out->who);
@@ -69,7 +75,7 @@ static void find_holder(const yoke__waiter *waiter, holder *out)
 
 int yoke__holder_timed_out(const yoke__waiter *waiter, int64_t timeout)
 {
-    holder      h = {0};
+    holding     h = {0};
     char        what[128];
     const char *name = yoke__object_describe(waiter->domain, waiter->id, what, sizeof what);
     long long   ms = timeout > 0 ? timeout : 0;
@@ -82,7 +88,7 @@ int yoke__holder_timed_out(const yoke__waiter *waiter, int64_t timeout)
 
 int yoke__holder_is_other(const yoke__waiter *waiter, const char *verb)
 {
-    holder      h = {0};
+    holding     h = {0};
     char        what[128];
     const char *name = yoke__object_describe(waiter->domain, waiter->id, what, sizeof what);
 
@@ -93,10 +99,23 @@ int yoke__holder_is_other(const yoke__waiter *waiter, const char *verb)
 
 /* ---- while waiting ----------------------------------------------------------------------------------------------- */
 
+void yoke__waiter_init(yoke__waiter *waiter, yoke_domain *domain, yoke__id id, const yoke__lock_state *state)
+{
+    waiter->domain = domain;
+    waiter->id = id;
+    waiter->state = state;
+    waiter->deadlock.next = 0;
+    waiter->deadlock.count = waiter->deadlock.stands = 0;
+}
+
 int yoke__waiter_look(void *user)
 {
-    (void)seen_for(user);
-    return YOKE_OK;
+    yoke__waiter *waiter = user;
+
+    (void)seen_for(waiter);
+    if ((yoke__a32_load_relaxed(&waiter->state->rules) & YOKE__DETECTS) == 0)
+        return YOKE_OK;
+    return yoke__deadlock_look(waiter->domain, &waiter->deadlock);
 }
 
 int yoke__waiter_check_self(const yoke__waiter *waiter)
@@ -108,4 +127,16 @@ int yoke__waiter_check_self(const yoke__waiter *waiter)
         return YOKE_OK;
     return yoke__fail(YOKE_EDEADLK, "%s: this thread waits for it and holds it already",
                       yoke__object_describe(waiter->domain, waiter->id, what, sizeof what));
+}
+
+int yoke__waiter_failed(const yoke__waiter *waiter, int result, int64_t timeout)
+{
+    char what[128];
+
+    if (result == YOKE_ETIMEDOUT)
+        return yoke__holder_timed_out(waiter, timeout);
+    if (result == YOKE_ECLOSED)
+        return yoke__fail(YOKE_ECLOSED, "%s was closed by another thread while this one waited for it",
+                          yoke__object_describe(waiter->domain, waiter->id, what, sizeof what));
+    return yoke__negative(result);
 }

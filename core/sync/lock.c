@@ -52,50 +52,72 @@ static uint32_t mark_of(const yoke__lock_state *state)
     return rules_of(state) & YOKE__IGNORES_DEATH ? 0 : YOKE__TOKEN_FLAG;
 }
 
-/* What follows an acquisition by result; the first part of it must come before anybody is told. Of a death that recovery
- * found, the note is there. */
+/* Of a death that recovery found, the note is there; of one that is not to be told of, there is none. */
+void yoke__lock_note(yoke_domain *domain, yoke__lock_state *state, const yoke__owner_wait *wait, int result)
+{
+    if (result == YOKE_OWNER_DIED && wait->mark != 0 && wait->dead != 0 && wait->dead != YOKE__TOKEN_GONE)
+        yoke__death_write(domain, &state->note, wait->dead);
+}
+
+/* What follows an acquisition by result; the note must come before anybody is told. */
 static int acquired(yoke_domain *domain, yoke__lock_state *state, const yoke__owner_wait *wait, int result)
 {
-    if (result == YOKE_OWNER_DIED && wait->mark != 0 && wait->dead != YOKE__TOKEN_GONE)
-        yoke__death_write(domain, &state->note, wait->dead);
+    yoke__lock_note(domain, state, wait, result);
     yoke__lock_sign(state, wait->held & YOKE__TOKEN_MASK);
     return (wait->held & YOKE__TOKEN_FLAG) != 0 ? YOKE_OWNER_DIED : YOKE_OK;
 }
 
-static int not_acquired(const yoke__waiter *waiter, int result, int64_t timeout)
+int yoke__lock_acquire_until(yoke__waiter *waiter, yoke__handle *handle, yoke__lock_state *state,
+                             yoke__deadline deadline, const yoke__a32 *entered)
 {
-    char what[128];
+    yoke__owner_wait wait = {.deadline = deadline,
+                             .mark = mark_of(state),
+                             .closing = &handle->closing,
+                             .object = waiter->id,
+                             .entered = entered,
+                             .look = yoke__waiter_look,
+                             .user = waiter};
 
-    if (result == YOKE_ETIMEDOUT)
-        return yoke__holder_timed_out(waiter, timeout);
-    if (result == YOKE_ECLOSED)
-        return yoke__fail(YOKE_ECLOSED, "%s was closed by another thread while this one waited for it",
-                          yoke__object_describe(waiter->domain, waiter->id, what, sizeof what));
-    return result;
+    yoke__handle_enter(handle);
+    int result = yoke__owner_acquire_with(waiter->domain, &state->word, &wait);
+    yoke__handle_exit(handle);
+    return result >= 0 ? acquired(waiter->domain, state, &wait, result) : result;
+}
+
+/* What is left to do when nobody waits: the lock is free, but somebody died holding it. */
+static bool take_unrepaired(yoke_domain *domain, yoke__lock_state *state)
+{
+    yoke__owner_wait wait = {0};
+
+    if (yoke__owner_try(domain, &state->word, &wait) != YOKE_OK)
+        return false;
+    (void)acquired(domain, state, &wait, YOKE_OK);
+    return true;
 }
 
 int yoke__lock_acquire(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout)
 {
-    yoke_domain     *domain = handle->domain;
-    yoke__waiter     waiter = {.domain = domain, .id = id, .state = state};
-    yoke__owner_wait wait = {
-        .mark = mark_of(state), .closing = &handle->closing, .object = id, .look = yoke__waiter_look, .user = &waiter};
-    int result = yoke__owner_try(domain, &state->word, &wait);
+    yoke__waiter waiter;
 
-    if (result == YOKE_EBUSY) {
-        if (timeout > 0)
-            YOKE_TRY(yoke__waiter_check_self(&waiter));
-        wait.deadline = yoke__deadline_after(timeout);
-        yoke__handle_enter(handle);
-        result = yoke__owner_acquire_with(domain, &state->word, &wait);
-        yoke__handle_exit(handle);
-    }
-    return result >= 0 ? acquired(domain, state, &wait, result) : not_acquired(&waiter, result, timeout);
+    if (take_unrepaired(handle->domain, state))
+        return yoke__a32_load_relaxed(&state->word) & YOKE__TOKEN_FLAG ? YOKE_OWNER_DIED : YOKE_OK;
+    yoke__waiter_init(&waiter, handle->domain, id, state);
+    if (timeout > 0)
+        YOKE_TRY(yoke__waiter_check_self(&waiter));
+    int result = yoke__lock_acquire_until(&waiter, handle, state, yoke__deadline_after(timeout), NULL);
+    return result >= 0 ? result : yoke__waiter_failed(&waiter, result, timeout);
 }
 
 bool yoke__lock_held(const yoke__lock_state *state)
 {
     return (yoke__a32_load_acquire(&state->word) & YOKE__TOKEN_MASK) != 0;
+}
+
+uint32_t yoke__lock_blocker(const yoke__lock_state *state, yoke__blocker *out)
+{
+    out->holder = yoke__a64_load_acquire(&state->holder);
+    out->acquisition = yoke__a64_load_acquire(&state->acquired);
+    return out->holder != 0 && (rules_of(state) & YOKE__OWNER_RELEASES) != 0;
 }
 
 /* ---- release ----------------------------------------------------------------------------------------------------- */
@@ -110,8 +132,9 @@ static int nobody_holds(const yoke__handle *handle, yoke__id id, const char *ver
 
 int yoke__lock_may_release(yoke__handle *handle, yoke__id id, const yoke__lock_state *state, const char *verb)
 {
-    yoke__waiter waiter = {.domain = handle->domain, .id = id, .state = state};
+    yoke__waiter waiter;
 
+    yoke__waiter_init(&waiter, handle->domain, id, state);
     if (yoke__lock_mine(handle->domain, state))
         return YOKE_OK;
     return yoke__lock_held(state) ? yoke__holder_is_other(&waiter, verb) : nobody_holds(handle, id, verb);
@@ -139,19 +162,25 @@ void yoke__lock_wake(yoke_domain *domain, yoke__lock_state *state)
 
 /* Takes the lock for a moment, as anybody might; who dies here has died holding it, and is swept in turn. Afterwards the
  * lock is still held by a dead one, only that its token stands nowhere any more. */
-void yoke__lock_sweep(yoke_domain *domain, yoke__lock_state *state, yoke__token dead)
+void yoke__lock_sweep_entered(yoke_domain *domain, yoke__lock_state *state, yoke__token dead, yoke__a32 *entered)
 {
-    yoke__owner_wait wait = {.deadline = 0, .mark = mark_of(state)};
+    yoke__owner_wait wait = {.deadline = 0, .mark = mark_of(state), .entered = entered};
 
     if ((yoke__a32_load_relaxed(&state->word) & YOKE__TOKEN_MASK) != dead)
         return;
     int result = yoke__owner_acquire_with(domain, &state->word, &wait);
-    if (result == YOKE_OWNER_DIED && wait.mark != 0 && wait.dead != YOKE__TOKEN_GONE)
-        yoke__death_write(domain, &state->note, wait.dead);
+    yoke__lock_note(domain, state, &wait, result);
+    if (entered && result >= 0)
+        yoke__a32_store_release(entered, 0); /* told of */
     if (result == YOKE_OWNER_DIED)
         yoke__owner_leave(domain, &state->word);
     else if (result == YOKE_OK)
         (void)yoke__owner_release_keep(domain, &state->word);
+}
+
+void yoke__lock_sweep(yoke_domain *domain, yoke__lock_state *state, yoke__token dead)
+{
+    yoke__lock_sweep_entered(domain, state, dead, NULL);
 }
 
 int yoke__lock_death(yoke__handle *handle, yoke__id id, const yoke__lock_state *state, yoke_death *out)

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define UNLIKELY(condition) __builtin_expect((condition), 0)
+
 /* ---- handles ----------------------------------------------------------------------------------------------------- */
 
 /* In private_ of a borrowed handle: the handle of the object that the lock is in. 0: the lock is an object itself. */
@@ -93,7 +95,15 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep(domain, object, dead);
 }
 
-const yoke__object_type yoke__lock_type = {.kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep};
+static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
+{
+    (void)domain;
+    (void)waiter;
+    return most ? yoke__lock_blocker(object, out) : 0;
+}
+
+const yoke__object_type yoke__lock_type = {
+    .kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep, .blockers = blockers};
 
 static int make(yoke_lock **out, yoke_domain *domain, const char *name, yoke_open_mode mode,
                 const yoke_lock_options *options)
@@ -145,7 +155,24 @@ void yoke_lock_close(yoke_lock *lock)
         yoke__handle_close(handle, wake_sleepers);
 }
 
-int yoke_lock_acquire(yoke_lock *lock, int64_t timeout)
+/*
+ * The uncontended way, in which the loads between two locked instructions are what counts: the handle is open, of a lock of
+ * its own, and held in this process's table, so holder is the token and does for domain->token, which is only compared
+ * with. 0: another way.
+ */
+static inline yoke__token quick_token(const yoke_lock *lock)
+{
+    const yoke__handle *handle = &lock->handle;
+    yoke__token         token = yoke__a32_load_relaxed(&handle->holder);
+
+    if (UNLIKELY(yoke__a32_load_acquire(&handle->magic) != (YOKE__HANDLE_MAGIC | YOKE__KIND_LOCK)) ||
+        UNLIKELY(yoke__a32_load_acquire(&handle->closing) != 0) || UNLIKELY(token == 0) ||
+        UNLIKELY(yoke__a32_load_relaxed(&handle->domain->token) != token))
+        return 0;
+    return token;
+}
+
+static int acquire(yoke_lock *lock, int64_t timeout)
 {
     yoke__handle *handle = check(lock);
 
@@ -155,14 +182,37 @@ int yoke_lock_acquire(yoke_lock *lock, int64_t timeout)
     return yoke__lock_take(handle->domain, state) ? YOKE_OK : yoke__lock_acquire(handle, id_of(handle), state, timeout);
 }
 
-int yoke_lock_release(yoke_lock *lock)
+int yoke_lock_acquire(yoke_lock *lock, int64_t timeout)
+{
+    yoke__token token = lock ? quick_token(lock) : 0;
+    uint32_t    nobody = 0;
+
+    if (UNLIKELY(token == 0))
+        return acquire(lock, timeout);
+    yoke__lock_state *state = lock->handle.object;
+    if (UNLIKELY(!yoke__a32_cas_acq_rel(&state->word, &nobody, token)))
+        return acquire(lock, timeout);
+    yoke__lock_sign(state, token);
+    return YOKE_OK;
+}
+
+static int release(yoke_lock *lock)
 {
     yoke__handle *handle = check(lock);
 
-    if (!handle)
-        return yoke__noted();
-    yoke__lock_state *state = handle->object;
-    return yoke__lock_give(state) ? YOKE_OK : yoke__lock_release(handle, id_of(handle), state);
+    return handle ? yoke__lock_release(handle, id_of(handle), handle->object) : yoke__noted();
+}
+
+/* That the word is this process's token and nothing else is not looked at but tried. */
+int yoke_lock_release(yoke_lock *lock)
+{
+    uint32_t          token = lock ? quick_token(lock) : 0;
+    yoke__lock_state *state = token ? lock->handle.object : NULL;
+
+    if (UNLIKELY(token == 0) || UNLIKELY((yoke__a32_load_relaxed(&state->rules) & YOKE__OWNER_RELEASES) != 0) ||
+        UNLIKELY(!yoke__a32_cas_acq_rel(&state->word, &token, 0)))
+        return release(lock);
+    return YOKE_OK;
 }
 
 bool yoke_lock_locked(const yoke_lock *lock)

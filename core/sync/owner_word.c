@@ -16,9 +16,8 @@ static int take_free(yoke__a32 *word, uint32_t *seen, uint32_t mine, yoke__owner
 /* The dead owner's token goes by CAS, so that one taker gets it. Others may be asleep: WAITERS stays or is set. */
 static int take_over(yoke__a32 *word, uint32_t *seen, yoke__token token, yoke__owner_wait *wait)
 {
-    wait->dead = *seen & YOKE__TOKEN_MASK;
-    bool marks = !wait->entered || yoke__a32_load_acquire(wait->entered) == wait->dead;
-    wait->held = token | YOKE__WAITERS | (*seen & YOKE__TOKEN_FLAG) | (marks ? wait->mark : 0);
+    wait->dead = wait->entered ? yoke__a32_load_acquire(wait->entered) : *seen & YOKE__TOKEN_MASK;
+    wait->held = token | YOKE__WAITERS | (*seen & YOKE__TOKEN_FLAG) | (wait->dead ? wait->mark : 0);
     if (yoke__a32_cas_acq_rel(word, seen, wait->held))
         return YOKE_OWNER_DIED;
     wait->dead = 0;

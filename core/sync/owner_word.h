@@ -29,13 +29,13 @@ typedef struct yoke__owner_wait {
     uint32_t         mark;    /* YOKE__TOKEN_FLAG: a takeover sets it, by the same CAS; or 0 */
     const yoke__a32 *closing; /* if not NULL, a value other than 0 ends the wait with YOKE_ECLOSED */
     yoke__id         object;  /* what the thread is recorded as waiting for, or 0 */
-    const yoke__a32 *entered; /* if not NULL, the mark is for dead owners only whose token stands there */
+    const yoke__a32 *entered; /* if not NULL, where the token of the dead one to be told of stands, 0: there is none */
     /* If not NULL, called before each sleep, while a living owner holds the word: YOKE_OK to sleep, or the code that
      * ends the wait. */
     int (*look)(void *user);
     void       *user;
     uint32_t    held; /* out: the word as it was acquired, YOKE__TOKEN_FLAG included */
-    yoke__token dead; /* out: whom it was taken from, or 0 */
+    yoke__token dead; /* out: whom it was taken from, or what stood in entered; 0 */
 } yoke__owner_wait;
 /* One look, no wait, no question who lives: YOKE_OK, or YOKE_EBUSY; YOKE_ENOMEM as above. Of wait, only held and dead
  * are set. */

@@ -75,7 +75,15 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep(domain, &((yoke__rlock_state *)object)->lock, dead);
 }
 
-const yoke__object_type yoke__rlock_type = {.kind = YOKE__KIND_RLOCK, .name = "rlock", .sweep = sweep};
+static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
+{
+    (void)domain;
+    (void)waiter;
+    return most ? yoke__lock_blocker(&((const yoke__rlock_state *)object)->lock, out) : 0;
+}
+
+const yoke__object_type yoke__rlock_type = {
+    .kind = YOKE__KIND_RLOCK, .name = "rlock", .sweep = sweep, .blockers = blockers};
 
 /* ---- the public calls --------------------------------------------------------------------------------------------- */
 

@@ -13,7 +13,7 @@ static yoke__waiter_chunk *next_of(yoke_domain *domain, const yoke__waiter_chunk
 {
     uint64_t            offset = yoke__a64_load_acquire(&chunk->next);
     yoke__waiter_chunk *next = offset ? yoke__domain_check(domain, offset, sizeof *next) : NULL;
-    uint64_t            bytes = next ? yoke__a32_load_relaxed(&next->count) * (uint64_t)sizeof(yoke__waiter) : 0;
+    uint64_t            bytes = next ? yoke__a32_load_relaxed(&next->count) * (uint64_t)sizeof(yoke__wait_slot) : 0;
 
     return next && yoke__domain_check(domain, offset, sizeof *next + bytes) ? next : NULL;
 }
@@ -29,13 +29,13 @@ static walk begin(yoke__waiters *waiters)
     return (walk){.chunk = &waiters->chunk};
 }
 
-static yoke__waiter *next_slot(yoke_domain *domain, walk *w)
+static yoke__wait_slot *next_slot(yoke_domain *domain, walk *w)
 {
     while (w->chunk && w->index == yoke__a32_load_relaxed(&w->chunk->count)) {
         w->chunk = ++w->chunks < CHUNKS_MOST ? next_of(domain, w->chunk) : NULL;
         w->index = 0;
     }
-    return w->chunk ? (yoke__waiter *)(void *)(w->chunk + 1) + w->index++ : NULL;
+    return w->chunk ? (yoke__wait_slot *)(void *)(w->chunk + 1) + w->index++ : NULL;
 }
 
 static uint32_t state_of(uint32_t word)
@@ -85,7 +85,7 @@ static bool grow(yoke_domain *domain, yoke__waiters *waiters, yoke__id id)
             yoke__fail(YOKE_ENOMEM, "more threads wait for the condition than it has room for");
             return false;
         }
-    added = yoke__alloc_zero(domain, sizeof *added + count * sizeof(yoke__waiter), id);
+    added = yoke__alloc_zero(domain, sizeof *added + count * sizeof(yoke__wait_slot), id);
     if (!added)
         return false;
     yoke__a32_store_relaxed(&added->count, count);
@@ -96,22 +96,22 @@ static bool grow(yoke_domain *domain, yoke__waiters *waiters, yoke__id id)
 
 /* ---- notifies that have lost their waiter -------------------------------------------------------------------------- */
 
-static bool waited_then(const yoke__waiter *slot, uint64_t heard)
+static bool waited_then(const yoke__wait_slot *slot, uint64_t heard)
 {
     return state_of(yoke__a32_load_acquire(&slot->word)) == YOKE__WAITING &&
            yoke__a64_load_relaxed(&slot->ticket) < heard;
 }
 
-static bool lives(yoke_domain *domain, const yoke__waiter *slot)
+static bool lives(yoke_domain *domain, const yoke__wait_slot *slot)
 {
     return yoke__token_alive(domain, yoke__a32_load_relaxed(&slot->word) & YOKE__TOKEN_MASK);
 }
 
 /* Who came first of those who wait, live, and came before that ticket; NULL: nobody. Whether one lives is asked only of
  * whom nobody that was found alive comes before. */
-static yoke__waiter *oldest(yoke_domain *domain, yoke__waiters *waiters, uint64_t before)
+static yoke__wait_slot *oldest(yoke_domain *domain, yoke__waiters *waiters, uint64_t before)
 {
-    yoke__waiter *found = NULL, *slot;
+    yoke__wait_slot *found = NULL, *slot;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;)
         if (waited_then(slot, found ? yoke__a64_load_relaxed(&found->ticket) : before) && lives(domain, slot))
@@ -119,7 +119,7 @@ static yoke__waiter *oldest(yoke_domain *domain, yoke__waiters *waiters, uint64_
     return found;
 }
 
-static void wake(yoke_domain *domain, yoke__waiter *slot)
+static void wake(yoke_domain *domain, yoke__wait_slot *slot)
 {
     yoke__fence_seq_cst();
     yoke__word_wake(domain, &slot->word, 1);
@@ -130,9 +130,9 @@ static void wake(yoke_domain *domain, yoke__waiter *slot)
  * have waited then. Else an orphan, for the one who waited longest to take: our hint may be lost with us, but all of
  * them look at the end of each slice.
  */
-static void disown(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter *slot, uint32_t seen)
+static void disown(yoke_domain *domain, yoke__waiters *waiters, yoke__wait_slot *slot, uint32_t seen)
 {
-    yoke__waiter *heir = oldest(domain, waiters, yoke__a64_load_relaxed(&slot->heard));
+    yoke__wait_slot *heir = oldest(domain, waiters, yoke__a64_load_relaxed(&slot->heard));
 
     if (yoke__a32_cas_acq_rel(&slot->word, &seen, heir ? YOKE__ORPHANED : 0) && heir)
         wake(domain, heir);
@@ -141,8 +141,8 @@ static void disown(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter *sl
 /* Orphans that nobody may take any more. */
 static bool clear_orphans(yoke_domain *domain, yoke__waiters *waiters)
 {
-    yoke__waiter *slot;
-    bool          any = false;
+    yoke__wait_slot *slot;
+    bool             any = false;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;) {
         uint32_t seen = yoke__a32_load_acquire(&slot->word);
@@ -154,7 +154,7 @@ static bool clear_orphans(yoke_domain *domain, yoke__waiters *waiters)
 
 void yoke__waiters_sweep(yoke_domain *domain, yoke__waiters *waiters, yoke__token dead)
 {
-    yoke__waiter *slot;
+    yoke__wait_slot *slot;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;) {
         uint32_t seen = yoke__a32_load_acquire(&slot->word);
@@ -170,7 +170,7 @@ void yoke__waiters_sweep(yoke_domain *domain, yoke__waiters *waiters, yoke__toke
  * The orphan becomes ours, then our own slot becomes free. If a notify of our own arrived there in between, we have two,
  * and the orphan is one again. Who dies between any two of these steps leaves slots that recovery understands.
  */
-static bool take(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter *orphan, yoke__waiter **waiter)
+static bool take(yoke_domain *domain, yoke__waiters *waiters, yoke__wait_slot *orphan, yoke__wait_slot **waiter)
 {
     uint32_t seen = YOKE__ORPHANED;
     uint32_t mine = yoke__a32_load_relaxed(&domain->token);
@@ -184,9 +184,9 @@ static bool take(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter *orph
     return true;
 }
 
-bool yoke__waiters_adopt(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter **waiter)
+bool yoke__waiters_adopt(yoke_domain *domain, yoke__waiters *waiters, yoke__wait_slot **waiter)
 {
-    yoke__waiter *slot, *first;
+    yoke__wait_slot *slot, *first;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;) {
         uint64_t heard = yoke__a64_load_relaxed(&slot->heard);
@@ -204,9 +204,9 @@ bool yoke__waiters_adopt(yoke_domain *domain, yoke__waiters *waiters, yoke__wait
 
 /* ---- a waiter ------------------------------------------------------------------------------------------------------ */
 
-static yoke__waiter *claim(yoke_domain *domain, yoke__waiters *waiters, yoke__token mine)
+static yoke__wait_slot *claim(yoke_domain *domain, yoke__waiters *waiters, yoke__token mine)
 {
-    yoke__waiter *slot;
+    yoke__wait_slot *slot;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;) {
         uint32_t nobody = 0;
@@ -216,10 +216,10 @@ static yoke__waiter *claim(yoke_domain *domain, yoke__waiters *waiters, yoke__to
     return NULL;
 }
 
-yoke__waiter *yoke__waiters_enter(yoke_domain *domain, yoke__waiters *waiters, yoke__id id)
+yoke__wait_slot *yoke__waiters_enter(yoke_domain *domain, yoke__waiters *waiters, yoke__id id)
 {
-    yoke__token   mine = yoke__domain_token(domain);
-    yoke__waiter *slot = claim(domain, waiters, mine);
+    yoke__token      mine = yoke__domain_token(domain);
+    yoke__wait_slot *slot = claim(domain, waiters, mine);
 
     while (!slot && (clear_orphans(domain, waiters) || grow(domain, waiters, id)))
         slot = claim(domain, waiters, mine);
@@ -230,7 +230,7 @@ yoke__waiter *yoke__waiters_enter(yoke_domain *domain, yoke__waiters *waiters, y
     return slot;
 }
 
-bool yoke__waiter_give_up(yoke__waiter *waiter)
+bool yoke__waiter_give_up(yoke__wait_slot *waiter)
 {
     uint32_t seen = yoke__a32_load_acquire(&waiter->word);
 
@@ -240,19 +240,19 @@ bool yoke__waiter_give_up(yoke__waiter *waiter)
     return false;
 }
 
-void yoke__waiter_leave(yoke__waiter *waiter)
+void yoke__waiter_leave(yoke__wait_slot *waiter)
 {
     yoke__a32_store_release(&waiter->word, 0);
 }
 
-void yoke__waiters_pass_on(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter *waiter)
+void yoke__waiters_pass_on(yoke_domain *domain, yoke__waiters *waiters, yoke__wait_slot *waiter)
 {
     disown(domain, waiters, waiter, yoke__a32_load_acquire(&waiter->word));
 }
 
 /* ---- notifying ----------------------------------------------------------------------------------------------------- */
 
-static bool notify(yoke_domain *domain, yoke__waiter *slot, uint64_t heard)
+static bool notify(yoke_domain *domain, yoke__wait_slot *slot, uint64_t heard)
 {
     uint32_t seen = yoke__a32_load_acquire(&slot->word);
 
@@ -268,7 +268,7 @@ static bool notify(yoke_domain *domain, yoke__waiter *slot, uint64_t heard)
 /* Dead ones too, if nobody has noticed: what is left of theirs goes to nobody, since all others are notified. */
 static void notify_everybody(yoke_domain *domain, yoke__waiters *waiters, uint64_t heard)
 {
-    yoke__waiter *slot;
+    yoke__wait_slot *slot;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;)
         (void)notify(domain, slot, heard);
@@ -276,8 +276,8 @@ static void notify_everybody(yoke_domain *domain, yoke__waiters *waiters, uint64
 
 static bool more_than(yoke_domain *domain, yoke__waiters *waiters, uint64_t n)
 {
-    yoke__waiter *slot;
-    uint64_t      waiting = 0;
+    yoke__wait_slot *slot;
+    uint64_t         waiting = 0;
 
     for (walk w = begin(waiters); waiting <= n && (slot = next_slot(domain, &w)) != NULL;)
         waiting += state_of(yoke__a32_load_relaxed(&slot->word)) == YOKE__WAITING;
@@ -293,13 +293,13 @@ void yoke__waiters_notify(yoke_domain *domain, yoke__waiters *waiters, uint64_t 
             notify_everybody(domain, waiters, heard);
         return;
     }
-    for (yoke__waiter *slot; n > 0 && (slot = oldest(domain, waiters, heard)) != NULL;)
+    for (yoke__wait_slot *slot; n > 0 && (slot = oldest(domain, waiters, heard)) != NULL;)
         n -= notify(domain, slot, heard);
 }
 
 void yoke__waiters_stir(yoke_domain *domain, yoke__waiters *waiters)
 {
-    yoke__waiter *slot;
+    yoke__wait_slot *slot;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;)
         if (state_of(yoke__a32_load_acquire(&slot->word)) == YOKE__WAITING)
@@ -308,8 +308,8 @@ void yoke__waiters_stir(yoke_domain *domain, yoke__waiters *waiters)
 
 uint64_t yoke__waiters_count(yoke_domain *domain, yoke__waiters *waiters)
 {
-    yoke__waiter *slot;
-    uint64_t      waiting = 0;
+    yoke__wait_slot *slot;
+    uint64_t         waiting = 0;
 
     for (walk w = begin(waiters); (slot = next_slot(domain, &w)) != NULL;)
         waiting += state_of(yoke__a32_load_acquire(&slot->word)) == YOKE__WAITING && lives(domain, slot);

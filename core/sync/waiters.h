@@ -26,14 +26,14 @@
 #define YOKE__NOTIFIED UINT32_C(0x80000000)
 #define YOKE__ORPHANED (YOKE__WAITING | YOKE__NOTIFIED)
 
-typedef struct yoke__waiter {
+typedef struct yoke__wait_slot {
     yoke__a32 word; /* the waiter sleeps on it */
     yoke__a32 reserved;
     yoke__a64 ticket; /* when it came; by the claimer, before WAITING */
     yoke__a64 heard;  /* the ticket that was next when it was notified; by the notifier, before NOTIFIED */
     yoke__a64 unused;
-} yoke__waiter;
-_Static_assert(sizeof(yoke__waiter) == 32, "shared layout");
+} yoke__wait_slot;
+_Static_assert(sizeof(yoke__wait_slot) == 32, "shared layout");
 
 /* Some slots and where there are more. Linked by one store when complete; stays until the condition goes. */
 typedef struct yoke__waiter_chunk {
@@ -41,7 +41,7 @@ typedef struct yoke__waiter_chunk {
     yoke__a32 count;
     yoke__a32 reserved;
     uint64_t  unused[2];
-    /* count times yoke__waiter */
+    /* count times yoke__wait_slot */
 } yoke__waiter_chunk;
 _Static_assert(sizeof(yoke__waiter_chunk) == 32, "shared layout");
 
@@ -51,7 +51,7 @@ typedef struct yoke__waiters {
     yoke__a64          next_ticket; /* under the condition's lock */
     uint64_t           reserved[3];
     yoke__waiter_chunk chunk; /* the first, with its slots behind it */
-    yoke__waiter       few[YOKE__FEW_WAITERS];
+    yoke__wait_slot    few[YOKE__FEW_WAITERS];
 } yoke__waiters;
 
 /* Of zeroed memory, before anybody sees it. */
@@ -64,20 +64,20 @@ bool yoke__waiters_link(yoke_domain *domain, yoke__waiters *waiters, const void 
 void yoke__waiters_sweep(yoke_domain *domain, yoke__waiters *waiters, yoke__token dead);
 
 /* Condition's lock held: a slot in which this thread waits from now on. id: of the condition. NULL: no memory, noted. */
-yoke__waiter      *yoke__waiters_enter(yoke_domain *domain, yoke__waiters *waiters, yoke__id id);
-static inline bool yoke__waiter_notified(const yoke__waiter *waiter)
+yoke__wait_slot   *yoke__waiters_enter(yoke_domain *domain, yoke__waiters *waiters, yoke__id id);
+static inline bool yoke__waiter_notified(const yoke__wait_slot *waiter)
 {
     return (yoke__a32_load_acquire(&waiter->word) & YOKE__NOTIFIED) != 0;
 }
 /* Is there an orphan for who waits in that slot? Then it is taken, *waiter is the slot that is notified, the other one is
  * free, and it returns true. For who has slept. */
-bool yoke__waiters_adopt(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter **waiter);
+bool yoke__waiters_adopt(yoke_domain *domain, yoke__waiters *waiters, yoke__wait_slot **waiter);
 /* Waits no more: false if a notify came first, which is the caller's then. */
-bool yoke__waiter_give_up(yoke__waiter *waiter);
+bool yoke__waiter_give_up(yoke__wait_slot *waiter);
 /* The wait has ended with the notify. */
-void yoke__waiter_leave(yoke__waiter *waiter);
+void yoke__waiter_leave(yoke__wait_slot *waiter);
 /* The wait has ended, but not by the notify that came: it goes to the next one. */
-void yoke__waiters_pass_on(yoke_domain *domain, yoke__waiters *waiters, yoke__waiter *waiter);
+void yoke__waiters_pass_on(yoke_domain *domain, yoke__waiters *waiters, yoke__wait_slot *waiter);
 
 /* Condition's lock held: notifies those who came first, and wakes them; n of them, or all if there are fewer. */
 void yoke__waiters_notify(yoke_domain *domain, yoke__waiters *waiters, uint64_t n);

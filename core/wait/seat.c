@@ -103,7 +103,7 @@ void yoke__threads_leave(yoke_domain *domain)
  */
 static void after_fork_in_child(void)
 {
-    yoke__thread_cached = 0;
+    yoke__thread_cached.number = 0;
     yoke__mutex_reset(&seats_mutex);
     yoke__a32_add_acq_rel(&epoch, 1);
     for (yoke__seat *seat = seats; seat; seat = seat->next) {

@@ -5,12 +5,23 @@
 
 #include <stdint.h>
 
-extern _Thread_local uint32_t yoke__thread_cached; /* 0: not asked yet, and again in a forked child */
+typedef struct yoke__thread_self {
+    uint32_t number;       /* 0: not asked yet, and again in a forked child */
+    uint32_t acquisitions; /* that it has signed (sync/lock.h), modulo 2^32 */
+} yoke__thread_self;
+/* Reached without a call: every acquisition of a lock reads it, and the call that finds the variables of a shared library
+ * costs a third of that. */
+#if defined(__GNUC__)
+#define YOKE__NEAR __attribute__((tls_model("initial-exec")))
+#else
+#define YOKE__NEAR
+#endif
+extern _Thread_local yoke__thread_self yoke__thread_cached YOKE__NEAR;
 
 uint32_t               yoke__thread_ask(void);
 static inline uint32_t yoke__thread_number(void)
 {
-    uint32_t number = yoke__thread_cached;
+    uint32_t number = yoke__thread_cached.number;
     return number ? number : yoke__thread_ask();
 }
 

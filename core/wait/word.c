@@ -3,6 +3,7 @@
 #include "../backend.h"
 #include "parking.h"
 #include "seat.h"
+#include "thread.h"
 
 static const uint32_t *plain(const yoke__a32 *word)
 {
@@ -35,8 +36,12 @@ void yoke__wait_begin(yoke_domain *domain, yoke__id object)
 
     if (!seat)
         return;
-    yoke__a64_store_relaxed(&yoke__seat_record(seat)->since, (uint64_t)yoke__backend()->system->now());
-    yoke__a64_store_release(&yoke__seat_record(seat)->waits_for, object);
+    yoke__thread *record = yoke__seat_record(seat);
+    yoke__a64_store_relaxed(&record->native,
+                            yoke__thread_number()); /* a new thread may go on with the seat of an old */
+    yoke__a64_store_relaxed(&record->since, (uint64_t)yoke__backend()->system->now());
+    yoke__a64_store_release(&record->waits, yoke__a64_load_relaxed(&record->waits) + 1);
+    yoke__a64_store_release(&record->waits_for, object);
 }
 
 void yoke__wait_end(yoke_domain *domain)

@@ -19,6 +19,7 @@
     X(shm)                                                                                                             \
     X(domain)                                                                                                          \
     X(rlock)                                                                                                           \
+    X(rwlock)                                                                                                          \
     X(condition)                                                                                                       \
     X(barrier)
 

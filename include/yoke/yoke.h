@@ -37,6 +37,7 @@
 #include "process.h"
 #include "queue.h"
 #include "rlock.h"
+#include "rwlock.h"
 #include "simple_queue.h"
 #include "sync.h"
 #include "variant.h"

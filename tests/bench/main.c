@@ -28,6 +28,7 @@ static const struct {
     {"w2", bench_w2, "queue, 2 processes to 2, 64 bytes"},
     {"w3", bench_w3, "queue, round trip, both sides awake and asleep"},
     {"w4", bench_w4, "queue, 64 KiB, 1 MiB and 64 MiB"},
+    {"w5", bench_w5, "locks and their kin, alone and between two processes, beside peers"},
     {"costs", bench_costs, "queue: wake-ups of who waits, memory, making one"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -119,6 +119,8 @@ static void every_handle(void)
     const yoke_domain    *const_domain = domain;
     yoke_rlock           *rlock = (yoke_rlock *)(void *)&calls_made;
     const yoke_rlock     *const_rlock = rlock;
+    yoke_rwlock          *rwlock = (yoke_rwlock *)(void *)&calls_made;
+    const yoke_rwlock    *const_rwlock = rwlock;
     yoke_condition       *condition = (yoke_condition *)(void *)&calls_made;
     const yoke_condition *const_condition = condition;
     yoke_barrier         *barrier = (yoke_barrier *)(void *)&calls_made;
@@ -138,6 +140,8 @@ static void every_handle(void)
        kind_at(YOKE_ARGS(domain, const_domain), 1) == YOKE_H_domain);
     ok(kind_at(YOKE_ARGS(rlock, const_rlock), 0) == YOKE_H_rlock &&
        kind_at(YOKE_ARGS(rlock, const_rlock), 1) == YOKE_H_rlock);
+    ok(kind_at(YOKE_ARGS(rwlock, const_rwlock), 0) == YOKE_H_rwlock &&
+       kind_at(YOKE_ARGS(rwlock, const_rwlock), 1) == YOKE_H_rwlock);
     ok(kind_at(YOKE_ARGS(condition, const_condition), 0) == YOKE_H_condition &&
        kind_at(YOKE_ARGS(condition, const_condition), 1) == YOKE_H_condition);
     ok(kind_at(YOKE_ARGS(barrier, const_barrier), 0) == YOKE_H_barrier &&

@@ -165,8 +165,9 @@ static int use_inherited(void *user)
     CHILD_CHECK(yoke__a32_load_relaxed(&domain()->token) == 0);
     CHILD_CHECK(yoke__handle_check(handles[0], BOX_KIND) == handles[0]);
     mine = yoke__a32_load_relaxed(&domain()->token);
-    CHILD_CHECK(mine != 0 && mine != handles[2]->holder + 1000);
-    CHILD_CHECK(handles[0]->holder == mine && handles[1]->holder == mine);
+    CHILD_CHECK(mine != 0 && mine != yoke__a32_load_relaxed(&handles[2]->holder) + 1000);
+    CHILD_CHECK(yoke__a32_load_relaxed(&handles[0]->holder) == mine &&
+                yoke__a32_load_relaxed(&handles[1]->holder) == mine);
     CHILD_CHECK(references_to(handles[0]->id) == 2 && references_to(handles[1]->id) == 2);
     box_close(handles[0]);
     CHILD_CHECK(references_to(handles[1]->id) == 2);
