@@ -374,15 +374,15 @@ static int wait(party *p)
 
 int yoke_barrier_wait(yoke_barrier *barrier, int64_t timeout, int64_t *index)
 {
-    party p = {.handle = find(&p.barrier, barrier)};
+    party p = {.deadline = yoke__deadline_after(timeout)};
     char  what[128];
 
+    p.handle = find(&p.barrier, barrier);
     if (!p.handle)
         return yoke__noted();
     if (p.barrier.state->has_action && !p.handle->private_[ACTION])
         return yoke__fail(YOKE_EINVAL, "%s: this handle has no action yet: see yoke_barrier_set_action()",
                           yoke__object_describe(p.barrier.domain, p.barrier.id, what, sizeof what));
-    p.deadline = yoke__deadline_after(timeout);
     yoke__handle_enter(p.handle);
     int result = wait(&p);
     yoke__handle_exit(p.handle);
