@@ -120,7 +120,7 @@ enum { PEERS = sizeof peers / sizeof peers[0] };
 
 static void sleep_often(const wake_peer *peer, stage *s, int pin)
 {
-    crew_pin(pin, BENCH_GET);
+    crew_pin(pin, BENCH_GETS);
     for (uint32_t i = 0; i < WAKE_UPS; i++) {
         peer->wait(s, i + 1);
         s->returned[i] = now_us();
