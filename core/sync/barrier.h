@@ -69,6 +69,12 @@ typedef struct yoke__barrier {
     yoke__id             id;
 } yoke__barrier;
 
+/* What a handle's private_ are. The action is written before other threads use it, the rest under the guard. */
+enum { YOKE__BARRIER_ACTION, YOKE__BARRIER_USER, YOKE__BARRIER_JOINED, YOKE__BARRIER_JOINED_AS };
+
+/* The handle if it is open, and what it stands for; else NULL with the error noted. */
+yoke__handle *yoke__barrier_find(yoke__barrier *out, const yoke_barrier *barrier);
+
 /* barrier_round.c */
 
 int  yoke__barrier_init(const yoke__barrier *barrier);

@@ -106,11 +106,8 @@ static int make(yoke_condition **out, yoke_domain *domain, const char *name, yok
         .init = init,
         .agree = agree,
     };
-    yoke__handle *handle;
 
-    YOKE_TRY(yoke__handle_create(&handle, domain, &spec));
-    *out = (yoke_condition *)handle;
-    return YOKE_OK;
+    return yoke__handle_create((yoke__handle **)(void *)out, domain, &spec);
 }
 
 /* The lock that options give, if they do; then the domain is the lock's. */

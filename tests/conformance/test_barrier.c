@@ -136,19 +136,6 @@ static void test_who_is_slow_to_leave_is_not_mixed_up_with_later_rounds(void **s
     close_meeting(m);
 }
 
-static void test_a_barrier_of_one_lets_pass_at_once(void **state)
-{
-    meeting *m = open_meeting(1, true);
-    int64_t  index = -1;
-
-    (void)state;
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(yoke_barrier_wait(m->barrier, YOKE_NOWAIT, &index), YOKE_OK);
-    assert_int_equal(index, 0);
-    assert_int_equal(m->actions, 3);
-    close_meeting(m);
-}
-
 /* ---- breaking ------------------------------------------------------------------------------------------------------ */
 
 static void start_waiters(meeting *m, pid_t *children, int n, int expected)
@@ -392,7 +379,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_parties_pass_each_round_together_and_have_an_index_each),
         cmocka_unit_test(test_who_is_slow_to_leave_is_not_mixed_up_with_later_rounds),
-        cmocka_unit_test(test_a_barrier_of_one_lets_pass_at_once),
         cmocka_unit_test(test_who_gives_up_breaks_it_for_all),
         cmocka_unit_test(test_abort_breaks_it_until_it_is_reset),
         cmocka_unit_test(test_reset_sends_away_who_waits_and_breaks_nothing),

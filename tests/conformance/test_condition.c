@@ -9,10 +9,8 @@
 
 #include <cmocka.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "support/child.h"
@@ -339,8 +337,6 @@ static void test_a_death_matters_more_than_the_time(void **state)
     room *r = open_room_with_a_lock();
 
     (void)state;
-    enter(r);
-    leave(r);
     assert_int_equal(child_join(child_start(die_before_the_notify, r)), 1000 + SIGKILL);
     assert_int_equal(yoke_condition_acquire(r->condition, YOKE_FOREVER), YOKE_OWNER_DIED);
     assert_int_equal(yoke_condition_wait(r->condition, YOKE_NOWAIT), YOKE_OWNER_DIED);
