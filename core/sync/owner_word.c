@@ -24,12 +24,15 @@ static int take_over(yoke__a32 *word, uint32_t *seen, yoke__token token, yoke__o
     return YOKE_EBUSY;
 }
 
+#define PAUSE_MOST 64u
+
 static int spin(yoke__a32 *word, uint32_t *seen, yoke__token token, yoke__owner_wait *wait)
 {
     static _Thread_local yoke__spin_luck luck;
     yoke__spin                           spin = yoke__spin_begin(&luck);
 
-    while (yoke__spin_for(&spin, 1)) {
+    /* Looks ever less often: each one takes the line from the holder, who wants it for what it guards and to release. */
+    for (uint32_t pause = 1; yoke__spin_for(&spin, pause); pause += pause < PAUSE_MOST ? pause : 0) {
         *seen = yoke__a32_load_relaxed(word);
         if (take_free(word, seen, token, wait) == YOKE_OK) {
             yoke__spin_won(&spin);

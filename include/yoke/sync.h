@@ -4,7 +4,13 @@
  *
  * A lock lives in a domain and is reached through handles; it goes with its last user. It takes no descriptor and no
  * system object. It is not recursive, and not bound to a thread: who acquired it in one thread or process may have it
- * released by another.
+ * released by another. With the option owner_releases it is bound: only the thread that acquired it may release it.
+ *
+ * With detect_deadlock too, a thread that waits in a cycle (it waits for a lock of another thread, which waits for one of
+ * its own, over any number of threads, processes, and locks of one domain that look for deadlocks or are bound to their
+ * owners) is told instead of waiting for good: YOKE_EDEADLK, with the chain in the error's text. The cycle must have stood
+ * over two slices, so that takes half a second; the one of them that began to wait last is told, and the others go on once
+ * it has released what it holds. There are no false alarms: docs/design/locks.md has the argument.
  *
  * A lock survives its holder. If a process dies holding it, the next acquirer gets it and is told by #YOKE_OWNER_DIED:
  * it holds the lock, but what the lock guards may be half changed. So is every acquirer after it, until one of them has
@@ -60,7 +66,8 @@ typedef struct yoke_death {
  * @param out     Receives the handle; close it with yoke_lock_close().
  * @param options NULL means defaults. Borrowed for the call.
  * @retval YOKE_OK     *out is set.
- * @retval YOKE_EINVAL A bad name, mode, on_death or domain, or another on_death than that of the lock of that name.
+ * @retval YOKE_EINVAL A bad name, mode, on_death or domain, detect_deadlock without owner_releases, or other options than
+ *                     those of the lock of that name.
  * @retval YOKE_EEXIST YOKE_CREATE, and the name is taken.
  * @retval YOKE_ENOENT YOKE_OPEN, and nothing has that name.
  * @retval YOKE_ETYPE  The name is that of another kind of object.
@@ -86,7 +93,10 @@ YOKE_API void yoke_lock_close(yoke_lock *lock);
  * @retval YOKE_OWNER_DIED The caller holds it, and its last holder, or one before, died holding it. yoke_lock_death()
  *                         tells who; say yoke_lock_mark_repaired() when what it guards is in order again. Positive, so
  *                         that every code below zero means "not held".
- * @retval YOKE_ETIMEDOUT  Not held; the error's text names the holder.
+ * @retval YOKE_ETIMEDOUT  Not held; the error's text names the holder (process, pid, thread), and for how long at least it
+ *                         has held the lock without a break, as those who waited for it saw.
+ * @retval YOKE_EDEADLK    Not held: detect_deadlock, and the caller holds it already or those waited for wait for the
+ *                         caller; the text has the chain. With YOKE_NOWAIT it is YOKE_ETIMEDOUT.
  * @retval YOKE_EINVAL     Not an open lock.
  * @retval YOKE_ECLOSED    Not held: another thread closed the handle during the wait, or the lock is gone since the
  *                         domain was left.
@@ -95,14 +105,15 @@ YOKE_API void yoke_lock_close(yoke_lock *lock);
 YOKE_API YOKE_CHECKED int yoke_lock_acquire(yoke_lock *lock, int64_t timeout);
 
 /**
- * Releases the lock, whichever thread or process acquired it, and lets one waiter have it.
+ * Releases the lock, whichever thread or process acquired it, unless owner_releases, and lets one waiter have it.
  *
- * @retval YOKE_OK     Released.
- * @retval YOKE_EINVAL Nobody held it, or not an open lock. Nothing has happened.
+ * @retval YOKE_OK        Released.
+ * @retval YOKE_ENOTOWNER owner_releases, and another thread or process holds it; the text names it. Nothing has happened.
+ * @retval YOKE_EINVAL    Nobody held it, or not an open lock. Nothing has happened.
  */
 YOKE_API int yoke_lock_release(yoke_lock *lock);
 
-/** Whether a process that lives holds the lock, at one moment of the call. False on a bad handle. */
+/** Whether somebody holds the lock, or ended while holding it and nobody has acquired it since. False on a bad handle. */
 YOKE_API bool yoke_lock_locked(const yoke_lock *lock);
 
 /**
@@ -120,7 +131,7 @@ YOKE_API int yoke_lock_death(yoke_lock *lock, yoke_death *out);
  * holding the lock; does nothing if there is no death to forget.
  *
  * @retval YOKE_OK        Done.
- * @retval YOKE_ENOTOWNER No thread of this process holds the lock.
+ * @retval YOKE_ENOTOWNER No thread of this process holds the lock; with owner_releases, the calling thread does not.
  * @retval YOKE_EINVAL    Not an open lock.
  */
 YOKE_API int yoke_lock_mark_repaired(yoke_lock *lock);

@@ -147,3 +147,18 @@ yoke_crash_mutant(ended_not_woken barrier_kill sync/barrier_round.c
   "    yoke__fence_seq_cst();\n    yoke__word_wake(barrier->domain, &round->state, UINT32_MAX);\n" "    (void)barrier;\n")
 yoke_crash_mutant(parties_not_swept barrier_kill sync/barrier.c
   "    yoke__barrier_bury(&barrier, dead);\n" "    (void)dead;\n")
+
+# -- locks
+foreach(case IN ITEMS 1 2 3)
+  add_library(crash_mutant_rwlock${case} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/crash/test_rwlock_kill.c)
+  yoke_compile_options(crash_mutant_rwlock${case})
+  target_compile_definitions(crash_mutant_rwlock${case} PRIVATE CRASH_MUTANT=${case}
+    $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+  target_include_directories(crash_mutant_rwlock${case} PRIVATE "${PROJECT_SOURCE_DIR}"
+    "${PROJECT_SOURCE_DIR}/include" "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
+endforeach()
+yoke_crash_mutant(told_of_who_only_waited rwlock1 sync/owner_word.c
+  "wait->entered ? yoke__a32_load_acquire(wait->entered) : *seen & YOKE__TOKEN_MASK" "*seen & YOKE__TOKEN_MASK")
+yoke_crash_mutant(dead_reader_waited_for rwlock2 sync/rwlock.c
+  "        if (!yoke__share_in(handle->domain, state, share))\n            continue;\n" "")
+yoke_crash_mutant(levels_of_the_dead_count rwlock3 sync/rlock.c "    if (result >= 0) /*" "    if (result == YOKE_OK) /*")
