@@ -108,6 +108,10 @@ yoke__kind yoke__kind_of_handle(uint32_t kind)
         return YOKE__KIND_SHM;
     case YOKE_H_shareable:
         return YOKE__KIND_SHAREABLE;
+    case YOKE_H_condition:
+        return YOKE__KIND_CONDITION;
+    case YOKE_H_barrier:
+        return YOKE__KIND_BARRIER;
     default:
         return YOKE__KIND_NONE;
     }

@@ -3,6 +3,8 @@
 
 #include "../error.h"
 
+#include <yoke/barrier.h>
+#include <yoke/condition.h>
 #include <yoke/conn.h>
 #include <yoke/domain.h>
 #include <yoke/memory.h>

@@ -20,6 +20,8 @@
     X(domain)                                                                                                          \
     X(rlock)                                                                                                           \
     X(rwlock)                                                                                                          \
+    X(condition)                                                                                                       \
+    X(barrier)                                                                                                         \
     X(shareable)
 
 #define YOKE_FORWARD_(name) typedef struct yoke_##name yoke_##name;

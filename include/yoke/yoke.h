@@ -27,6 +27,8 @@
 #define YOKE_H
 
 #include "args.h"
+#include "barrier.h"
+#include "condition.h"
 #include "conn.h"
 #include "domain.h"
 #include "error.h"

@@ -83,6 +83,7 @@ void bench_w2(const bench_options *options);
 void bench_w3(const bench_options *options);
 void bench_w4(const bench_options *options);
 void bench_w5(const bench_options *options);
+void bench_w5_wake_ups(const bench_options *options);
 void bench_costs(const bench_options *options);
 void bench_values(const bench_options *options);
 

@@ -12,8 +12,8 @@ function(yoke_crash_mutant_test test)
 endfunction()
 
 # yoke_crash_mutant(name test source from to): in core/<source>, the text `from`, which must be there, becomes `to`.
-# Names are <room>.<fault>. Mutants of the queue, those of tests named points_... or ..._points, are killed before each
-# shared store (points.h), others at instructions.
+# Names are <room>.<fault>. Mutants of queues, conditions, barriers, semaphores and events, and those of tests named
+# points_... or ..._points, are killed before each shared store (points.h), others at instructions.
 function(yoke_crash_mutant name test source from to)
   set(original "${PROJECT_SOURCE_DIR}/core/${source}")
   set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}.c")
@@ -32,7 +32,7 @@ function(yoke_crash_mutant name test source from to)
   yoke_test_executable(${target} "${mutant}")
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:crash_mutant_${test}>)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/include")
-  if(test MATCHES "^(queue|points)_|_points$")
+  if(test MATCHES "^(queue|condition|barrier|semaphore|event|points)_|_points$")
     set_source_files_properties("${mutant}" PROPERTIES
       COMPILE_OPTIONS "-include;${CMAKE_CURRENT_SOURCE_DIR}/crash/points.h")
     target_sources(${target} PRIVATE crash/points.c $<FILTER:$<TARGET_OBJECTS:yoke_points>,EXCLUDE,/${source}>)
@@ -49,7 +49,8 @@ target_compile_definitions(crash_mutant_domain_points PRIVATE CRASH_MUTANT=1 YOK
   $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
 target_include_directories(crash_mutant_domain_points PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
   "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
-foreach(test IN ITEMS queue_kill queue_hold_kill queue_limit_kill queue_carry_kill)
+foreach(test IN ITEMS queue_kill queue_hold_kill queue_limit_kill queue_carry_kill
+    condition_kill barrier_kill)
   yoke_crash_mutant_test(${test} YOKE_CRASH_POINTS)
 endforeach()
 
@@ -193,6 +194,33 @@ yoke_crash_mutant(cargo_forgotten queue_carry_kill queue/redeliver.c
   "    if (block->handles)\n        yoke__directory_note_pending(queue->domain);" "")
 yoke_crash_mutant(cargo_not_collected queue_carry_kill queue/get.c
   "        yoke__queue_collect_carried(queue);" "        (void)queue;")
+
+# -- conditions and barriers
+yoke_crash_mutant(notify_not_passed_on condition_kill sync/waiters.c "heir ? YOKE__ORPHANED : 0) && heir" "0) && heir")
+yoke_crash_mutant(notified_not_woken condition_kill sync/waiters.c
+  "    wake(domain, slot);\n    return true;" "    return domain && true;")
+yoke_crash_mutant(left_before_the_lock condition_kill sync/condition.c
+  "    held = yoke__condition_take_back(c, &levels);\n    if (result == YOKE_OK && held >= 0)\n        yoke__waiter_leave(waiter);"
+  "    if (result == YOKE_OK)\n        yoke__waiter_leave(waiter);\n    held = yoke__condition_take_back(c, &levels);\n    if (result == YOKE_OK && held >= 0)\n        (void)waiter;")
+yoke_crash_mutant(waiters_not_swept condition_kill sync/condition.c
+  "    yoke__waiters_sweep(domain, &state->waiters, dead);\n" "")
+yoke_crash_mutant(death_not_heard condition_kill sync/condition_lock.c
+  "return !levels->death_known && reports_death(c);" "return levels->death_known && reports_death(c);")
+yoke_crash_mutant(broken_not_told barrier_kill sync/barrier_round.c
+  "current | (uint64_t)why); /* the commit */\n    tell_broken(barrier);"
+  "current | (uint64_t)why); /* the commit */")
+yoke_crash_mutant(break_not_finished barrier_kill sync/barrier_round.c
+  "    if (result == YOKE_OWNER_DIED)\n        repair(barrier, dead);" "    if (result == -1)\n        repair(barrier, dead);")
+yoke_crash_mutant(counted_before_named barrier_kill sync/barrier_round.c
+  "    yoke__a32_store_relaxed(&now->arrived[count], yoke__domain_token(barrier->domain));\n"
+  "    yoke__a32_store_release(&now->count, count + 1);\n    yoke__a32_store_relaxed(&now->arrived[count], yoke__domain_token(barrier->domain));\n")
+yoke_crash_mutant(buried_before_broken barrier_kill sync/barrier_round.c
+  "    if (has_joined(barrier, dead) || waits_in(barrier, yoke__barrier_round(barrier), dead))\n        yoke__barrier_break(barrier, YOKE__WHY_DIED, dead);\n"
+  "    bool waited = has_joined(barrier, dead) || waits_in(barrier, yoke__barrier_round(barrier), dead);\n    take_out(barrier, yoke__barrier_round(barrier), dead);\n    if (waited)\n        yoke__barrier_break(barrier, YOKE__WHY_DIED, dead);\n")
+yoke_crash_mutant(ended_not_woken barrier_kill sync/barrier_round.c
+  "    yoke__fence_seq_cst();\n    yoke__word_wake(barrier->domain, &round->state, UINT32_MAX);\n" "    (void)barrier;\n")
+yoke_crash_mutant(parties_not_swept barrier_kill sync/barrier.c
+  "    yoke__barrier_bury(&barrier, dead);\n" "    (void)dead;\n")
 
 # -- locks
 foreach(case IN ITEMS 1 2 3)

@@ -121,6 +121,10 @@ static void every_handle(void)
     const yoke_rlock     *const_rlock = rlock;
     yoke_rwlock          *rwlock = (yoke_rwlock *)(void *)&calls_made;
     const yoke_rwlock    *const_rwlock = rwlock;
+    yoke_condition       *condition = (yoke_condition *)(void *)&calls_made;
+    const yoke_condition *const_condition = condition;
+    yoke_barrier         *barrier = (yoke_barrier *)(void *)&calls_made;
+    const yoke_barrier   *const_barrier = barrier;
     yoke_shareable       *shareable = (yoke_shareable *)(void *)&calls_made;
     const yoke_shareable *const_shareable = shareable;
     ok(kind_at(YOKE_ARGS(queue, const_queue), 0) == YOKE_H_queue &&
@@ -140,6 +144,10 @@ static void every_handle(void)
        kind_at(YOKE_ARGS(rlock, const_rlock), 1) == YOKE_H_rlock);
     ok(kind_at(YOKE_ARGS(rwlock, const_rwlock), 0) == YOKE_H_rwlock &&
        kind_at(YOKE_ARGS(rwlock, const_rwlock), 1) == YOKE_H_rwlock);
+    ok(kind_at(YOKE_ARGS(condition, const_condition), 0) == YOKE_H_condition &&
+       kind_at(YOKE_ARGS(condition, const_condition), 1) == YOKE_H_condition);
+    ok(kind_at(YOKE_ARGS(barrier, const_barrier), 0) == YOKE_H_barrier &&
+       kind_at(YOKE_ARGS(barrier, const_barrier), 1) == YOKE_H_barrier);
     ok(kind_at(YOKE_ARGS(shareable, const_shareable), 0) == YOKE_H_shareable &&
        kind_at(YOKE_ARGS(shareable, const_shareable), 1) == YOKE_H_shareable);
     ok(at(YOKE_ARGS(1, const_queue), 1)->as.p == (const void *)&calls_made);

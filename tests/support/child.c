@@ -86,3 +86,19 @@ bool sleeps(pid_t thread)
     }
     return seen >= 6;
 }
+
+long times_slept(pid_t pid)
+{
+    char  path[64], line[256];
+    long  count = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1)
+            break;
+    if (file)
+        (void)fclose(file);
+    return count;
+}

@@ -23,6 +23,8 @@ void child_kill_unreaped(pid_t pid);
 
 /* Waits until the thread (or the main thread of the process) sleeps in the kernel and has stayed so; false after 10 s. */
 bool sleeps(pid_t thread);
+/* How often a process has gone to sleep in the kernel so far. */
+long times_slept(pid_t pid);
 /* Milliseconds of the monotonic clock. */
 long long milliseconds(void);
 
