@@ -102,6 +102,10 @@ yoke__kind yoke__kind_of_handle(uint32_t kind)
         return YOKE__KIND_ARRAY;
     case YOKE_H_shm:
         return YOKE__KIND_SHM;
+    case YOKE_H_semaphore:
+        return YOKE__KIND_SEMAPHORE;
+    case YOKE_H_event:
+        return YOKE__KIND_EVENT;
     default:
         return YOKE__KIND_NONE;
     }

@@ -5,8 +5,10 @@
 
 #include <yoke/conn.h>
 #include <yoke/domain.h>
+#include <yoke/event.h>
 #include <yoke/memory.h>
 #include <yoke/queue.h>
+#include <yoke/semaphore.h>
 #include <yoke/sync.h>
 
 #include <stdlib.h>

@@ -376,3 +376,13 @@ yoke_wait_entry yoke_wait_process_ended(yoke_process *process)
 {
     return entry_of(YOKE_WAIT_ENDED, YOKE__KIND_PROCESS, process);
 }
+
+yoke_wait_entry yoke_wait_event_set(yoke_event *event)
+{
+    return entry_of(YOKE_WAIT_SET, YOKE__KIND_EVENT, event);
+}
+
+yoke_wait_entry yoke_wait_semaphore_available(yoke_semaphore *semaphore)
+{
+    return entry_of(YOKE_WAIT_AVAILABLE, YOKE__KIND_SEMAPHORE, semaphore);
+}

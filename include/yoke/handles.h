@@ -17,7 +17,9 @@
     X(value)                                                                                                           \
     X(array)                                                                                                           \
     X(shm)                                                                                                             \
-    X(domain)
+    X(domain)                                                                                                          \
+    X(semaphore)                                                                                                       \
+    X(event)
 
 #define YOKE_FORWARD_(name) typedef struct yoke_##name yoke_##name;
 YOKE_HANDLES_(YOKE_FORWARD_)

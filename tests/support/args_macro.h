@@ -103,20 +103,24 @@ static void qualifiers_change_nothing(void)
 
 static void every_handle(void)
 {
-    yoke_queue        *queue = (yoke_queue *)(void *)&calls_made;
-    const yoke_queue  *const_queue = queue;
-    yoke_conn         *conn = (yoke_conn *)(void *)&calls_made;
-    const yoke_conn   *const_conn = conn;
-    yoke_lock         *lock = (yoke_lock *)(void *)&calls_made;
-    const yoke_lock   *const_lock = lock;
-    yoke_value        *value = (yoke_value *)(void *)&calls_made;
-    const yoke_value  *const_value = value;
-    yoke_array        *array = (yoke_array *)(void *)&calls_made;
-    const yoke_array  *const_array = array;
-    yoke_shm          *shm = (yoke_shm *)(void *)&calls_made;
-    const yoke_shm    *const_shm = shm;
-    yoke_domain       *domain = (yoke_domain *)(void *)&calls_made;
-    const yoke_domain *const_domain = domain;
+    yoke_queue           *queue = (yoke_queue *)(void *)&calls_made;
+    const yoke_queue     *const_queue = queue;
+    yoke_conn            *conn = (yoke_conn *)(void *)&calls_made;
+    const yoke_conn      *const_conn = conn;
+    yoke_lock            *lock = (yoke_lock *)(void *)&calls_made;
+    const yoke_lock      *const_lock = lock;
+    yoke_value           *value = (yoke_value *)(void *)&calls_made;
+    const yoke_value     *const_value = value;
+    yoke_array           *array = (yoke_array *)(void *)&calls_made;
+    const yoke_array     *const_array = array;
+    yoke_shm             *shm = (yoke_shm *)(void *)&calls_made;
+    const yoke_shm       *const_shm = shm;
+    yoke_domain          *domain = (yoke_domain *)(void *)&calls_made;
+    const yoke_domain    *const_domain = domain;
+    yoke_semaphore       *semaphore = (yoke_semaphore *)(void *)&calls_made;
+    const yoke_semaphore *const_semaphore = semaphore;
+    yoke_event           *event = (yoke_event *)(void *)&calls_made;
+    const yoke_event     *const_event = event;
     ok(kind_at(YOKE_ARGS(queue, const_queue), 0) == YOKE_H_queue &&
        kind_at(YOKE_ARGS(queue, const_queue), 1) == YOKE_H_queue);
     ok(kind_at(YOKE_ARGS(conn, const_conn), 0) == YOKE_H_conn &&
@@ -130,6 +134,10 @@ static void every_handle(void)
     ok(kind_at(YOKE_ARGS(shm, const_shm), 0) == YOKE_H_shm && kind_at(YOKE_ARGS(shm, const_shm), 1) == YOKE_H_shm);
     ok(kind_at(YOKE_ARGS(domain, const_domain), 0) == YOKE_H_domain &&
        kind_at(YOKE_ARGS(domain, const_domain), 1) == YOKE_H_domain);
+    ok(kind_at(YOKE_ARGS(semaphore, const_semaphore), 0) == YOKE_H_semaphore &&
+       kind_at(YOKE_ARGS(semaphore, const_semaphore), 1) == YOKE_H_semaphore);
+    ok(kind_at(YOKE_ARGS(event, const_event), 0) == YOKE_H_event &&
+       kind_at(YOKE_ARGS(event, const_event), 1) == YOKE_H_event);
     ok(at(YOKE_ARGS(1, const_queue), 1)->as.p == (const void *)&calls_made);
     ok(at(YOKE_ARGS(YOKE_GIVE(conn)), 0)->flags == 1 && kind_at(YOKE_ARGS(YOKE_GIVE(conn)), 0) == YOKE_H_conn);
     ok(kind_at(YOKE_ARGS((yoke_variant *)NULL), 0) == YOKE_VARIANT_KIND);
