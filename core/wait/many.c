@@ -111,7 +111,7 @@ static int check_entry(const yoke_wait_entry *entry, size_t index)
 {
     if (entry->what == YOKE_WAIT_NOTHING)
         return YOKE_OK;
-    if (entry->what > YOKE_WAIT_ENDED || entry->kind >= YOKE__KIND_COUNT)
+    if (entry->what > YOKE_WAIT_AVAILABLE || entry->kind >= YOKE__KIND_COUNT)
         return yoke__fail(YOKE_EINVAL, "entry %zu: nothing can be waited for by a number like %u", index,
                           (unsigned)entry->what);
     if (!yoke__watchable_check(entry->handle, (yoke__kind)entry->kind, (yoke__what)entry->what))
