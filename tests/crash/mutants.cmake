@@ -12,7 +12,7 @@ function(yoke_crash_mutant_test test)
 endfunction()
 
 # yoke_crash_mutant(name test source from to): in core/<source>, the text `from`, which must be there, becomes `to`.
-# Names are <room>.<fault>. Mutants of the queue are killed before each shared store (points.h), others at instructions.
+# Names are <room>.<fault>. Mutants of the queue, semaphores and events are killed before each shared store (points.h), others at instructions.
 function(yoke_crash_mutant name test source from to)
   set(original "${PROJECT_SOURCE_DIR}/core/${source}")
   set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}.c")
@@ -31,7 +31,7 @@ function(yoke_crash_mutant name test source from to)
   yoke_test_executable(${target} "${mutant}")
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:crash_mutant_${test}>)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/include")
-  if(test MATCHES "^queue_")
+  if(test MATCHES "^(queue|semaphore|event)_")
     set_source_files_properties("${mutant}" PROPERTIES
       COMPILE_OPTIONS "-include;${CMAKE_CURRENT_SOURCE_DIR}/crash/points.h")
     target_sources(${target} PRIVATE crash/points.c $<FILTER:$<TARGET_OBJECTS:yoke_points>,EXCLUDE,/${source}>)
@@ -120,3 +120,36 @@ yoke_crash_mutant(cargo_forgotten queue_carry_kill queue/redeliver.c
   "    if (block->handles)\n        yoke__directory_note_pending(queue->domain);" "")
 yoke_crash_mutant(cargo_not_collected queue_carry_kill queue/get.c
   "        yoke__queue_collect_carried(queue);" "        (void)queue;")
+
+# -- semaphores and events
+foreach(test IN ITEMS semaphore_kill event_kill)
+  yoke_crash_mutant_test(${test} YOKE_CRASH_POINTS)
+endforeach()
+yoke_crash_mutant(signal_without_wake semaphore_kill sync/count.c
+  "        yoke__word_wake(domain, &state->word, count);\n" "")
+yoke_crash_mutant(signal_watchers_not_rung semaphore_kill sync/count.c
+  "    yoke__watchers_ring(domain, &state->watchers);\n" "")
+yoke_crash_mutant(signal_stored_before_check semaphore_kill sync/count.c
+  "        if (count > state->max"
+  "        if (count > state->max - (seen & YOKE__SEMAPHORE_COUNT)) {\n            yoke__a32_add_acq_rel(&state->word, count);\n            yoke__a32_sub_acq_rel(&state->word, count);\n        }\n        if (count > state->max")
+yoke_crash_mutant(signal_added_in_steps semaphore_kill sync/count.c
+  "&seen, (seen + count) & ~YOKE__WAITERS));"
+  "&seen, (seen + 1) & ~YOKE__WAITERS));\n    for (uint32_t i = 1; i < count; i++)\n        yoke__a32_add_acq_rel(&state->word, 1);")
+yoke_crash_mutant(wake_up_not_passed_on semaphore_kill sync/semaphore_wait.c
+  "            if (s->slept)\n                pass_on(s);\n" "            (void)pass_on;\n")
+yoke_crash_mutant(permit_never_taken_over semaphore_kill sync/permits.c
+  "!yoke__token_alive(domain, holder))\n            result" "!yoke__token_alive(domain, holder) && place > state->permits)\n            result")
+yoke_crash_mutant(permit_not_swept semaphore_kill sync/permits.c
+  "    uint32_t       given = give_up_to(state, dead, state->permits, &nobody);"
+  "    uint32_t       given = give_up_to(state, dead, 1, &nobody);")
+yoke_crash_mutant(permit_without_wake semaphore_kill sync/permits.c
+  "        yoke__word_wake(domain, &state->word, count);\n" "        (void)count;\n")
+yoke_crash_mutant(permit_told_before_given semaphore_kill sync/permits.c
+  "    uint32_t given = give_up_to(state, mine, count, &nobody);\n    if (given > 0)\n        tell(domain, state, given);\n"
+  "    tell(domain, state, count);\n    uint32_t given = give_up_to(state, mine, count, &nobody);\n")
+yoke_crash_mutant(event_without_wake event_kill sync/event.c
+  "        wake_all(handle->domain, state);\n" "        (void)wake_all;\n")
+yoke_crash_mutant(event_watchers_not_rung event_kill sync/event.c
+  "    yoke__watchers_ring(handle->domain, &state->watchers);\n" "")
+yoke_crash_mutant(event_forgets_the_set event_kill sync/event.c
+  " || (word & YOKE__EVENT_SETS) != sets;" " || (sets & 1) != 0;")

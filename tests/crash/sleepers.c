@@ -157,8 +157,11 @@ const char *sleepers_end(sleepers *s, bool (*enough)(void *user), void *user, in
             return "a sleeper hangs though there is something";
         (void)usleep(300);
     }
-    for (int i = 0; i < s->count && !wrong; i++)
+    for (int i = 0; i < s->count && !wrong; i++) {
+        if (s->news[i].result == 0)
+            (void)sleeps(s->pids[i]); /* it may have got something, and not told yet */
         wrong = check_one(s, i);
+    }
     return wrong;
 }
 
