@@ -2,16 +2,6 @@
 #include "../wait/watchers.h"
 #include "semaphore.h"
 
-int yoke__count_take(yoke__semaphore_state *state, yoke__taker who)
-{
-    uint32_t seen = yoke__a32_load_relaxed(&state->word);
-
-    while ((seen & YOKE__SEMAPHORE_COUNT) != 0 && !yoke__semaphore_must_wait(seen, who))
-        if (yoke__a32_cas_acq_rel(&state->word, &seen, seen - 1))
-            return YOKE_OK;
-    return YOKE_EBUSY;
-}
-
 /*
  * The CAS is the commit, and takes WAITERS out: who it was set for is to be woken. Killed between the two, we leave
  * sleepers that look by themselves after their slice.

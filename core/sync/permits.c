@@ -1,26 +1,15 @@
 /*
  * Semaphores in permit mode: one owner word per permit, so that each change is one CAS, and whose a permit is can be
  * judged at any time.
- *
- * All permits are alike, so a taker begins its search at a place of its own: processes meet less, and what a process
- * releases it finds again at once.
  */
-#include "../domain/participant.h"
 #include "../wait/watchers.h"
 #include "semaphore.h"
 
 #include <stdio.h>
 
-static uint32_t first_place(const yoke__semaphore_state *state, yoke__token mine)
+static yoke__a32 *next_place(yoke__semaphore_state *state, yoke__a32 *permit)
 {
-    uint32_t mixed = yoke__token_slot(mine) * UINT32_C(2654435761);
-
-    return (uint32_t)((uint64_t)mixed * state->permits >> 32);
-}
-
-static uint32_t next_place(const yoke__semaphore_state *state, uint32_t place)
-{
-    return place + 1 < state->permits ? place + 1 : 0;
+    return permit + 1 < state->permit + state->permits ? permit + 1 : state->permit;
 }
 
 /* ---- taking ------------------------------------------------------------------------------------------------------ */
@@ -35,15 +24,15 @@ static int take_free(yoke__a32 *permit, uint32_t seen, yoke__token mine)
 
 int yoke__permits_take(yoke__semaphore_state *state, yoke__token mine, yoke__taker who)
 {
-    uint32_t place = first_place(state, mine);
+    yoke__a32 *permit = yoke__permits_first(state, mine);
 
     if (yoke__semaphore_must_wait(yoke__a32_load_relaxed(&state->word), who))
         return YOKE_EBUSY;
     for (uint32_t looked = 0; looked < state->permits; looked++) {
-        int result = take_free(&state->permit[place], yoke__a32_load_relaxed(&state->permit[place]), mine);
+        int result = take_free(permit, yoke__a32_load_relaxed(permit), mine);
         if (result >= 0)
             return result;
-        place = next_place(state, place);
+        permit = next_place(state, permit);
     }
     return YOKE_EBUSY;
 }
@@ -89,7 +78,7 @@ int yoke__permits_take_dead(yoke_domain *domain, yoke__semaphore_state *state, y
  * After permits were given back by CAS. The word moves on, so that a sleeper-to-be that has looked before does not fall
  * asleep; WAITERS goes with it.
  */
-static void tell(yoke_domain *domain, yoke__semaphore_state *state, uint32_t count)
+void yoke__permits_tell(yoke_domain *domain, yoke__semaphore_state *state, uint32_t count)
 {
     yoke__fence_after_exchange(); /* either we see WAITERS, or who sets it sees the permits */
     uint32_t seen = yoke__a32_load_relaxed(&state->word);
@@ -109,14 +98,14 @@ static void tell(yoke_domain *domain, yoke__semaphore_state *state, uint32_t cou
 /* How many of at most `count` permits of that token it turned into `to`, or, with NULL, has found. */
 static uint32_t give_up_to(yoke__semaphore_state *state, yoke__token token, uint32_t count, const uint32_t *to)
 {
-    uint32_t place = first_place(state, token), found = 0;
+    yoke__a32 *permit = yoke__permits_first(state, token);
+    uint32_t   found = 0;
 
     for (uint32_t looked = 0; looked < state->permits && found < count; looked++) {
-        yoke__a32 *permit = &state->permit[place];
-        uint32_t   seen = yoke__a32_load_relaxed(permit);
+        uint32_t seen = yoke__a32_load_relaxed(permit);
         if ((seen & YOKE__TOKEN_MASK) == token && (!to || yoke__a32_cas_acq_rel(permit, &seen, *to)))
             found++;
-        place = next_place(state, place);
+        permit = next_place(state, permit);
     }
     return found;
 }
@@ -129,7 +118,7 @@ int yoke__permits_give(yoke_domain *domain, yoke__semaphore_state *state, yoke__
         return YOKE_ENOTOWNER;
     uint32_t given = give_up_to(state, mine, count, &nobody);
     if (given > 0)
-        tell(domain, state, given);
+        yoke__permits_tell(domain, state, given);
     return given == count ? YOKE_OK : YOKE_ENOTOWNER;
 }
 
@@ -139,7 +128,7 @@ void yoke__permits_sweep(yoke_domain *domain, yoke__semaphore_state *state, yoke
     uint32_t       given = give_up_to(state, dead, state->permits, &nobody);
 
     if (given > 0)
-        tell(domain, state, given);
+        yoke__permits_tell(domain, state, given);
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */

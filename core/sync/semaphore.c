@@ -185,7 +185,15 @@ int yoke_semaphore_acquire(yoke_semaphore *semaphore, int64_t timeout)
 
     if (!handle)
         return not_a_semaphore();
-    int result = yoke__semaphore_try(handle, timeout > 0 ? YOKE__POLITE : YOKE__DUE, timeout <= 0);
+    yoke__semaphore_state *state = handle->object;
+    yoke__taker            who = timeout > 0 ? YOKE__POLITE : YOKE__DUE;
+    int                    result;
+    if (state->permits == 0)
+        result = yoke__count_take(state, who);
+    else if (yoke__permits_take_first(state, yoke__domain_token(handle->domain)))
+        return YOKE_OK;
+    else
+        result = yoke__semaphore_try(handle, who, timeout <= 0);
     if (result == YOKE_EBUSY)
         result = timeout > 0 ? yoke__semaphore_wait(handle, timeout) : YOKE_ETIMEDOUT;
     return result >= 0 ? result : failed(handle, result, timeout);
@@ -234,7 +242,16 @@ int yoke_semaphore_release(yoke_semaphore *semaphore)
 {
     yoke__handle *handle = yoke__handle_check(semaphore, YOKE__KIND_SEMAPHORE);
 
-    return handle ? release(handle, 1) : not_a_semaphore();
+    if (!handle)
+        return not_a_semaphore();
+    yoke__semaphore_state *state = handle->object;
+    if (state->permits == 0)
+        return release(handle, 1);
+    yoke__token mine = yoke__domain_token(handle->domain);
+    if (mine == 0 || !yoke__permits_give_first(state, mine))
+        return release(handle, 1);
+    yoke__permits_told(handle->domain, state);
+    return YOKE_OK;
 }
 
 int64_t yoke_semaphore_value(const yoke_semaphore *semaphore)

@@ -7,6 +7,7 @@
 #define YOKE_CORE_SYNC_SEMAPHORE_H
 
 #include "../domain/object.h"
+#include "../domain/participant.h"
 #include "../wait/word.h"
 
 #include <yoke/semaphore.h>
@@ -53,8 +54,45 @@ static inline bool yoke__semaphore_must_wait(uint32_t word, yoke__taker who)
 }
 
 /* -- one look, no wait: YOKE_OK, YOKE_OWNER_DIED, YOKE_EBUSY; no error is noted. */
-int yoke__count_take(yoke__semaphore_state *state, yoke__taker who);
+static inline int yoke__count_take(yoke__semaphore_state *state, yoke__taker who)
+{
+    uint32_t seen = yoke__a32_load_relaxed(&state->word);
+
+    while ((seen & YOKE__SEMAPHORE_COUNT) != 0 && !yoke__semaphore_must_wait(seen, who))
+        if (yoke__a32_cas_acq_rel(&state->word, &seen, seen - 1))
+            return YOKE_OK;
+    return YOKE_EBUSY;
+}
 int yoke__permits_take(yoke__semaphore_state *state, yoke__token mine, yoke__taker who);
+/* Where a process begins its search. All permits are alike: with places of their own, processes meet less, and what one
+ * releases it finds again at once. */
+static inline yoke__a32 *yoke__permits_first(yoke__semaphore_state *state, yoke__token mine)
+{
+    return &state->permit[(uint64_t)(yoke__token_slot(mine) * UINT32_C(2654435761)) * state->permits >> 32];
+}
+/* What is there mostly: the first one is free, nobody is hungry and there is no news. */
+static inline bool yoke__permits_take_first(yoke__semaphore_state *state, yoke__token mine)
+{
+    uint32_t seen = 0;
+
+    return mine != 0 && !yoke__semaphore_must_wait(yoke__a32_load_relaxed(&state->word), YOKE__POLITE) &&
+           yoke__a32_cas_acq_rel(yoke__permits_first(state, mine), &seen, mine);
+}
+/* Likewise. True: given back, and yoke__permits_told() is to be called. */
+static inline bool yoke__permits_give_first(yoke__semaphore_state *state, yoke__token mine)
+{
+    uint32_t seen = mine;
+
+    return yoke__a32_cas_acq_rel(yoke__permits_first(state, mine), &seen, 0);
+}
+/* After permits were given back by CAS: wakes who waits. */
+void               yoke__permits_tell(yoke_domain *domain, yoke__semaphore_state *state, uint32_t count);
+static inline void yoke__permits_told(yoke_domain *domain, yoke__semaphore_state *state)
+{
+    yoke__fence_after_exchange(); /* either we see WAITERS or the watcher, or they see the permits */
+    if ((yoke__a32_load_relaxed(&state->word) & YOKE__WAITERS) != 0 || yoke__a64_load_relaxed(&state->watchers) != 0)
+        yoke__permits_tell(domain, state, 1);
+}
 /* And asks for each holder whether it lives. */
 int yoke__permits_take_dead(yoke_domain *domain, yoke__semaphore_state *state, yoke__token mine);
 

@@ -83,5 +83,6 @@ void bench_w2(const bench_options *options);
 void bench_w3(const bench_options *options);
 void bench_w4(const bench_options *options);
 void bench_costs(const bench_options *options);
+void bench_w5_semaphores(const bench_options *options);
 
 #endif

@@ -28,6 +28,7 @@ static const struct {
     {"w2", bench_w2, "queue, 2 processes to 2, 64 bytes"},
     {"w3", bench_w3, "queue, round trip, both sides awake and asleep"},
     {"w4", bench_w4, "queue, 64 KiB, 1 MiB and 64 MiB"},
+    {"semaphores", bench_w5_semaphores, "semaphores beside sem_t, wake-up of an event beside a raw futex"},
     {"costs", bench_costs, "queue: wake-ups of who waits, memory, making one"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

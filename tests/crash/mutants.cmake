@@ -137,16 +137,14 @@ yoke_crash_mutant(signal_added_in_steps semaphore_kill sync/count.c
   "&seen, (seen + 1) & ~YOKE__WAITERS));\n    for (uint32_t i = 1; i < count; i++)\n        yoke__a32_add_acq_rel(&state->word, 1);")
 yoke_crash_mutant(wake_up_not_passed_on semaphore_kill sync/semaphore_wait.c
   "            if (s->slept)\n                pass_on(s);\n" "            (void)pass_on;\n")
-yoke_crash_mutant(permit_never_taken_over semaphore_kill sync/permits.c
-  "!yoke__token_alive(domain, holder))\n            result" "!yoke__token_alive(domain, holder) && place > state->permits)\n            result")
 yoke_crash_mutant(permit_not_swept semaphore_kill sync/permits.c
   "    uint32_t       given = give_up_to(state, dead, state->permits, &nobody);"
   "    uint32_t       given = give_up_to(state, dead, 1, &nobody);")
 yoke_crash_mutant(permit_without_wake semaphore_kill sync/permits.c
   "        yoke__word_wake(domain, &state->word, count);\n" "        (void)count;\n")
 yoke_crash_mutant(permit_told_before_given semaphore_kill sync/permits.c
-  "    uint32_t given = give_up_to(state, mine, count, &nobody);\n    if (given > 0)\n        tell(domain, state, given);\n"
-  "    tell(domain, state, count);\n    uint32_t given = give_up_to(state, mine, count, &nobody);\n")
+  "    uint32_t given = give_up_to(state, mine, count, &nobody);\n    if (given > 0)\n        yoke__permits_tell(domain, state, given);\n"
+  "    yoke__permits_tell(domain, state, count);\n    uint32_t given = give_up_to(state, mine, count, &nobody);\n")
 yoke_crash_mutant(event_without_wake event_kill sync/event.c
   "        wake_all(handle->domain, state);\n" "        (void)wake_all;\n")
 yoke_crash_mutant(event_watchers_not_rung event_kill sync/event.c

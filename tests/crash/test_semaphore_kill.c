@@ -80,10 +80,12 @@ static void run(semaphore_case test)
                       .tear_down = semaphore_tear_down,
                       .context = &semaphore_now,
                       .stride = 1,
-                      .second_stride = 5,
+                      .second_stride = test.dead ? 97 : 13,
                       .part = 3,
                       .expect_fault = CRASH_MUTANT != 0};
 
+    if (CRASH_MUTANT && faults_found)
+        return;
     if (!test.permits)
         c.recover = NULL; /* there is nothing to recover */
     semaphore_now.test = &test;
@@ -184,6 +186,8 @@ static void all_are_woken(const semaphore_case *test, int (*wait)(void *), int b
 {
     semaphore_fixture *f = &semaphore_now;
 
+    if (CRASH_MUTANT && faults_found)
+        return;
     f->test = test;
     semaphore_make(f);
     for (int i = 0; i < test->mine; i++)
