@@ -259,11 +259,14 @@ int main(int argc, char **argv)
         return 77;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wake_ups_do_not_rely_on_slices), cmocka_unit_test(test_watchers_are_rung),
-        cmocka_unit_test(test_a_signal_semaphore_at_its_max),  cmocka_unit_test(test_signals_acquired),
-        cmocka_unit_test(test_signals_released_to_sleepers),   cmocka_unit_test(test_permits_acquired),
-        cmocka_unit_test(test_permits_released_to_sleepers),   cmocka_unit_test(test_permits_of_the_dead),
+        cmocka_unit_test(test_wake_ups_do_not_rely_on_slices),
+        cmocka_unit_test(test_watchers_are_rung),
+        cmocka_unit_test(test_a_signal_semaphore_at_its_max),
+        cmocka_unit_test(test_permits_of_the_dead),
+        cmocka_unit_test(test_signals_acquired),
+        cmocka_unit_test(test_signals_released_to_sleepers),
+        cmocka_unit_test(test_permits_acquired),
+        cmocka_unit_test(test_permits_released_to_sleepers),
     };
-    int failed = cmocka_run_group_tests_name("semaphores, killed", tests, share, check_mutant);
-    return failed;
+    return cmocka_run_group_tests_name("semaphores, killed", tests, share, check_mutant);
 }
