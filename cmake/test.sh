@@ -111,7 +111,7 @@ do_sanitize() {
 # One mapping is all that the thread sanitizer can see: tests whose threads meet in one process. Not run by default: it
 # reports looks without a lock at a ring that may be freed meanwhile (core/queue/count.c), which throw away what they saw
 # if so, and fopen() beside pipe2() in tests.
-threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.watch_busy conformance.wait_many unit.lock unit.local"
+threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.watch_busy conformance.wait_many unit.lock unit.local unit.semaphore unit.permits unit.event"
 
 do_threads() {
     step "threads: the thread sanitizer over tests of many threads in one process"

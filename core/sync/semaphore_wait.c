@@ -67,6 +67,13 @@ static void pass_on(const sleeper *s)
         yoke__word_wake(s->handle->domain, &s->state->word, 1);
 }
 
+/* In signal mode the word may have stood above 0 when we asked, and another was faster than our attempt: it can come to
+ * stand so again, and we would sleep over what is there. */
+static bool may_sleep_on(const sleeper *s, uint32_t word, yoke__taker who)
+{
+    return s->state->permits != 0 || (word & YOKE__SEMAPHORE_COUNT) == 0 || yoke__semaphore_must_wait(word, who);
+}
+
 /* Others who are hungry say so again. */
 static int give_up(const sleeper *s, int code)
 {
@@ -91,9 +98,10 @@ static int sleep_until(sleeper *s)
     bool ask = true; /* do the holders live? Before the first sleep, and when a slice has passed */
 
     for (;;) {
-        bool     past = yoke__deadline_past(s->deadline);
-        uint32_t word = ask_to_be_woken(s);
-        int      result = yoke__semaphore_try(s->handle, s->slept || past ? YOKE__DUE : YOKE__POLITE, ask);
+        bool        past = yoke__deadline_past(s->deadline);
+        uint32_t    word = ask_to_be_woken(s);
+        yoke__taker who = s->slept || past ? YOKE__DUE : YOKE__POLITE;
+        int         result = yoke__semaphore_try(s->handle, who, ask);
         if (result != YOKE_EBUSY) {
             if (s->slept)
                 pass_on(s);
@@ -104,7 +112,8 @@ static int sleep_until(sleeper *s)
             return give_up(s, YOKE_ECLOSED);
         if (past)
             return give_up(s, YOKE_ETIMEDOUT);
-        ask = sleep_on(s, word);
+        if (may_sleep_on(s, word, who))
+            ask = sleep_on(s, word);
     }
 }
 
