@@ -112,7 +112,8 @@ do_sanitize() {
 # in tests/support/threads.supp, with its reason; nothing of the library is.
 threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.watch_busy
     conformance.watch_ends conformance.watch_native conformance.wait_many unit.lock unit.local unit.queue
-    unit.queue_close unit.queue_redelivered unit.queue_task stress.shareable unit.shareable"
+    unit.queue_close unit.queue_redelivered unit.queue_task stress.shareable unit.shareable unit.semaphore
+    unit.permits unit.event unit.condition unit.barrier"
 
 do_threads() {
     step "threads: the thread sanitizer over tests of many threads in one process"

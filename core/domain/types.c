@@ -2,15 +2,16 @@
 #include "object.h"
 
 extern const yoke__object_type yoke__process_type, yoke__queue_type, yoke__lock_type, yoke__value_type,
-    yoke__array_type, yoke__shm_type, yoke__rlock_type, yoke__rwlock_type, yoke__condition_type, yoke__barrier_type,
-    yoke__shareable_type;
+    yoke__array_type, yoke__shm_type, yoke__rlock_type, yoke__rwlock_type, yoke__semaphore_type, yoke__condition_type,
+    yoke__event_type, yoke__barrier_type, yoke__shareable_type;
 
 static const yoke__object_type *types[YOKE__KIND_COUNT] = {
     [YOKE__KIND_PROCESS] = &yoke__process_type,     [YOKE__KIND_QUEUE] = &yoke__queue_type,
     [YOKE__KIND_LOCK] = &yoke__lock_type,           [YOKE__KIND_VALUE] = &yoke__value_type,
     [YOKE__KIND_ARRAY] = &yoke__array_type,         [YOKE__KIND_SHM] = &yoke__shm_type,
     [YOKE__KIND_RLOCK] = &yoke__rlock_type,         [YOKE__KIND_RWLOCK] = &yoke__rwlock_type,
-    [YOKE__KIND_CONDITION] = &yoke__condition_type, [YOKE__KIND_BARRIER] = &yoke__barrier_type,
+    [YOKE__KIND_SEMAPHORE] = &yoke__semaphore_type, [YOKE__KIND_CONDITION] = &yoke__condition_type,
+    [YOKE__KIND_EVENT] = &yoke__event_type,         [YOKE__KIND_BARRIER] = &yoke__barrier_type,
     [YOKE__KIND_SHAREABLE] = &yoke__shareable_type,
 };
 

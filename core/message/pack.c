@@ -112,6 +112,10 @@ yoke__kind yoke__kind_of_handle(uint32_t kind)
         return YOKE__KIND_CONDITION;
     case YOKE_H_barrier:
         return YOKE__KIND_BARRIER;
+    case YOKE_H_semaphore:
+        return YOKE__KIND_SEMAPHORE;
+    case YOKE_H_event:
+        return YOKE__KIND_EVENT;
     default:
         return YOKE__KIND_NONE;
     }

@@ -7,10 +7,12 @@
 #include <yoke/condition.h>
 #include <yoke/conn.h>
 #include <yoke/domain.h>
+#include <yoke/event.h>
 #include <yoke/memory.h>
 #include <yoke/queue.h>
 #include <yoke/rlock.h>
 #include <yoke/rwlock.h>
+#include <yoke/semaphore.h>
 #include <yoke/shareable.h>
 #include <yoke/shm.h>
 #include <yoke/sync.h>

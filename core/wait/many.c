@@ -111,7 +111,7 @@ static int check_entry(const yoke_wait_entry *entry, size_t index)
 {
     if (entry->what == YOKE_WAIT_NOTHING)
         return YOKE_OK;
-    if (entry->what > YOKE_WAIT_ENDED || entry->kind >= YOKE__KIND_COUNT)
+    if (entry->what > YOKE_WAIT_AVAILABLE || entry->kind >= YOKE__KIND_COUNT)
         return yoke__fail(YOKE_EINVAL, "entry %zu: nothing can be waited for by a number like %u", index,
                           (unsigned)entry->what);
     if (!yoke__watchable_check(entry->handle, (yoke__kind)entry->kind, (yoke__what)entry->what))
@@ -375,4 +375,14 @@ yoke_wait_entry yoke_wait_queue_writable(yoke_queue *queue)
 yoke_wait_entry yoke_wait_process_ended(yoke_process *process)
 {
     return entry_of(YOKE_WAIT_ENDED, YOKE__KIND_PROCESS, process);
+}
+
+yoke_wait_entry yoke_wait_event_set(yoke_event *event)
+{
+    return entry_of(YOKE_WAIT_SET, YOKE__KIND_EVENT, event);
+}
+
+yoke_wait_entry yoke_wait_semaphore_available(yoke_semaphore *semaphore)
+{
+    return entry_of(YOKE_WAIT_AVAILABLE, YOKE__KIND_SEMAPHORE, semaphore);
 }

@@ -73,13 +73,14 @@ void yoke__park(yoke_domain *domain, const yoke__a32 *word, uint32_t expected, i
 
 /* ---- waking ------------------------------------------------------------------------------------------------------ */
 
-/* True if that thread was asleep on key and has been told. The CAS decides which of several wakers has it. */
-static bool wake_thread(yoke_domain *domain, uint32_t index, uint64_t key)
+/* True if that thread was asleep on key and has been told. The CAS decides which of several wakers has it. Where all are
+ * woken it does not matter that some may be dead, and nothing is asked that takes a lock: a signal handler may wake all. */
+static bool wake_thread(yoke_domain *domain, uint32_t index, uint64_t key, bool all)
 {
     yoke__thread *record = &domain->layout->threads[index];
     yoke__token   owner = yoke__a32_load_relaxed(&record->owner);
 
-    if (yoke__a64_load_relaxed(&record->key) != key || owner == 0 || !yoke__token_alive(domain, owner))
+    if (yoke__a64_load_relaxed(&record->key) != key || owner == 0 || (!all && !yoke__token_alive(domain, owner)))
         return false; /* a dead sleeper must not swallow a wake-up */
     if (!yoke__a64_cas_acq_rel(&record->key, &key, 0))
         return false;
@@ -91,7 +92,7 @@ static uint32_t wake_group(yoke_domain *domain, uint32_t group, uint64_t bits, u
     uint32_t woken = 0;
 
     for (uint32_t i = 0; bits != 0 && woken < count; i++, bits >>= 1)
-        if ((bits & 1) != 0 && wake_thread(domain, group * 64 + i, key))
+        if ((bits & 1) != 0 && wake_thread(domain, group * 64 + i, key, count == UINT32_MAX))
             woken++;
     return woken;
 }
@@ -109,7 +110,7 @@ void yoke__unpark(yoke_domain *domain, const yoke__a32 *word, uint32_t count)
         uint32_t group = (first + n) % GROUPS;
         uint64_t bits = yoke__a64_load_acquire(&bucket->waiters[group]);
         if (bits != 0)
-            woken += wake_group(domain, group, bits, key, count - woken);
+            woken += wake_group(domain, group, bits, key, count == UINT32_MAX ? count : count - woken);
     }
 }
 

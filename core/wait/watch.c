@@ -31,3 +31,14 @@ int yoke_process_watch(yoke_watch **out, yoke_process *process, struct uv_loop_s
 {
     return watch(out, process, YOKE__KIND_PROCESS, YOKE__ENDED, loop, fn, user);
 }
+
+int yoke_event_watch(yoke_watch **out, yoke_event *event, struct uv_loop_s *loop, yoke_watch_fn *fn, void *user)
+{
+    return watch(out, event, YOKE__KIND_EVENT, YOKE__SET, loop, fn, user);
+}
+
+int yoke_semaphore_watch(yoke_watch **out, yoke_semaphore *semaphore, struct uv_loop_s *loop, yoke_watch_fn *fn,
+                         void *user)
+{
+    return watch(out, semaphore, YOKE__KIND_SEMAPHORE, YOKE__AVAILABLE, loop, fn, user);
+}

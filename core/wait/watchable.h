@@ -9,7 +9,13 @@
 #include "../domain/object.h"
 
 /* What is waited for. The values are those of yoke_wait_what. */
-typedef enum yoke__what { YOKE__READABLE = 1, YOKE__WRITABLE = 2, YOKE__ENDED = 3 } yoke__what;
+typedef enum yoke__what {
+    YOKE__READABLE = 1,
+    YOKE__WRITABLE = 2,
+    YOKE__ENDED = 3,
+    YOKE__SET = 4,
+    YOKE__AVAILABLE = 5
+} yoke__what;
 
 /* Handles are open, and stay so during the call (yoke__handle_enter, and a look at closing). */
 typedef struct yoke__watchable {
@@ -31,7 +37,9 @@ const yoke__watchable *yoke__watchable_of(yoke__kind kind);
 /* The same for a handle and what is to be waited for, or NULL with the error noted. */
 const yoke__watchable *yoke__watchable_check(const void *handle, yoke__kind kind, yoke__what what);
 
-extern const yoke__watchable yoke__queue_watchable;   /* core/queue/watch.c */
-extern const yoke__watchable yoke__process_watchable; /* core/process/watch.c */
+extern const yoke__watchable yoke__queue_watchable;     /* core/queue/watch.c */
+extern const yoke__watchable yoke__process_watchable;   /* core/process/watch.c */
+extern const yoke__watchable yoke__event_watchable;     /* core/sync/event.c */
+extern const yoke__watchable yoke__semaphore_watchable; /* core/sync/semaphore.c */
 
 #endif

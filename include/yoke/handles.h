@@ -20,7 +20,9 @@
     X(domain)                                                                                                          \
     X(rlock)                                                                                                           \
     X(rwlock)                                                                                                          \
+    X(semaphore)                                                                                                       \
     X(condition)                                                                                                       \
+    X(event)                                                                                                           \
     X(barrier)                                                                                                         \
     X(shareable)
 

@@ -1,7 +1,7 @@
 /**
  * @file uv.h
- * Watches: a function of yours is called on your own event loop while a queue is readable or writable, or when a process
- * has ended. For loops of libuv; yoke_queue_native_readable() serves others. Not part of yoke.h; needs no `<uv.h>`.
+ * Watches: a function of yours is called on your own event loop while a queue is readable or writable, an event is set, a
+ * semaphore can be acquired, or when a process has ended. For loops of libuv; yoke_queue_native_readable() serves others. Not part of yoke.h; needs no `<uv.h>`.
  *
  * ```c
  * static void on_message(yoke_watch *watch, int status, void *user)
@@ -94,6 +94,20 @@ YOKE_API YOKE_CHECKED int yoke_queue_watch_writable(yoke_watch **out, yoke_queue
  */
 YOKE_API YOKE_CHECKED int yoke_process_watch(yoke_watch **out, yoke_process *process, struct uv_loop_s *loop,
                                              yoke_watch_fn *fn, void *user);
+
+/**
+ * Watches an event: fn is called while it is set, in each round, so clear it there or stop the watch. One that is set and
+ * cleared again at once may be missed. Parameters and codes as yoke_queue_watch().
+ */
+YOKE_API YOKE_CHECKED int yoke_event_watch(yoke_watch **out, yoke_event *event, struct uv_loop_s *loop,
+                                           yoke_watch_fn *fn, void *user);
+
+/**
+ * Watches a semaphore: fn is called while an acquire would not have to wait. Another may be faster, so acquire with
+ * YOKE_NOWAIT. Parameters and codes as yoke_queue_watch().
+ */
+YOKE_API YOKE_CHECKED int yoke_semaphore_watch(yoke_watch **out, yoke_semaphore *semaphore, struct uv_loop_s *loop,
+                                               yoke_watch_fn *fn, void *user);
 
 /**
  * Ends a watch: its function is not called any more from now on, and the watch must not be used again. May be called

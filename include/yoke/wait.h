@@ -1,6 +1,6 @@
 /**
  * @file wait.h
- * Waiting for several things at once: queues and processes.
+ * Waiting for several things at once: queues, processes, events and semaphores.
  *
  * ```c
  * yoke_wait_entry entries[] = {
@@ -30,7 +30,9 @@ typedef enum yoke_wait_what {
     YOKE_WAIT_NOTHING,  /**< the entry is passed over: it is never ready */
     YOKE_WAIT_READABLE, /**< a get (or its like) would not have to wait */
     YOKE_WAIT_WRITABLE, /**< a put (or its like) would not have to wait */
-    YOKE_WAIT_ENDED     /**< a join would not have to wait */
+    YOKE_WAIT_ENDED,    /**< a join would not have to wait */
+    YOKE_WAIT_SET,      /**< the event is set */
+    YOKE_WAIT_AVAILABLE /**< an acquire would not have to wait */
 } yoke_wait_what;
 
 /** One thing to wait for. Made by the functions below; all zero is an entry that is passed over. */
@@ -53,10 +55,18 @@ YOKE_API yoke_wait_entry yoke_wait_queue_writable(yoke_queue *queue);
 /** Waits until that process has ended. Only for children of this process. */
 YOKE_API yoke_wait_entry yoke_wait_process_ended(yoke_process *process);
 
+/** Waits until that event is set. Only what is so at a look counts: an event that is set and cleared again at once may be
+ *  missed here, though not by yoke_event_wait(). */
+YOKE_API yoke_wait_entry yoke_wait_event_set(yoke_event *event);
+
+/** Waits until an acquire of that semaphore would find something. Permits that a dead process held count when they have
+ *  returned, within a slice (150 ms). */
+YOKE_API yoke_wait_entry yoke_wait_semaphore_available(yoke_semaphore *semaphore);
+
 /**
  * Waits until at least one entry is ready, and tells all that are.
  *
- * Ready is what is so at one moment of the call: another consumer may be faster, so call get with YOKE_NOWAIT. An entry
+ * Ready is what is so at one moment of the call: another consumer may be faster, so call get or acquire with YOKE_NOWAIT. An entry
  * whose handle another thread closes during the wait becomes ready with status YOKE_ECLOSED.
  *
  * The thread sleeps meanwhile, and wakes at most ten times a second for nothing; signals don't shorten the wait. Any

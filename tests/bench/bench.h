@@ -86,5 +86,6 @@ void bench_w5(const bench_options *options);
 void bench_w5_wake_ups(const bench_options *options);
 void bench_costs(const bench_options *options);
 void bench_values(const bench_options *options);
+void bench_w5_semaphores(const bench_options *options);
 
 #endif

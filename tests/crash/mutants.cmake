@@ -236,3 +236,34 @@ yoke_crash_mutant(told_of_who_only_waited rwlock1 sync/owner_word.c
 yoke_crash_mutant(dead_reader_waited_for rwlock2 sync/rwlock.c
   "        if (!yoke__share_in(handle->domain, state, share))\n            continue;\n" "")
 yoke_crash_mutant(levels_of_the_dead_count rwlock3 sync/rlock.c "    if (result >= 0) /*" "    if (result == YOKE_OK) /*")
+
+# -- semaphores and events
+foreach(test IN ITEMS semaphore_kill event_kill)
+  yoke_crash_mutant_test(${test} YOKE_CRASH_POINTS)
+endforeach()
+yoke_crash_mutant(signal_without_wake semaphore_kill sync/count.c
+  "        yoke__word_wake(domain, &state->word, count);\n" "")
+yoke_crash_mutant(signal_watchers_not_rung semaphore_kill sync/count.c
+  "    yoke__watchers_ring(domain, &state->watchers);\n" "")
+yoke_crash_mutant(signal_stored_before_check semaphore_kill sync/count.c
+  "        if (count > state->max"
+  "        if (count > state->max - (seen & YOKE__SEMAPHORE_COUNT)) {\n            yoke__a32_add_acq_rel(&state->word, count);\n            yoke__a32_sub_acq_rel(&state->word, count);\n        }\n        if (count > state->max")
+yoke_crash_mutant(signal_added_in_steps semaphore_kill sync/count.c
+  "&seen, (seen + count) & ~YOKE__WAITERS));"
+  "&seen, (seen + 1) & ~YOKE__WAITERS));\n    for (uint32_t i = 1; i < count; i++)\n        yoke__a32_add_acq_rel(&state->word, 1);")
+yoke_crash_mutant(wake_up_not_passed_on semaphore_kill sync/semaphore_wait.c
+  "            if (s->slept)\n                pass_on(s);\n" "            (void)pass_on;\n")
+yoke_crash_mutant(permit_not_swept semaphore_kill sync/permits.c
+  "    uint32_t       given = give_up_to(state, dead, state->permits, &nobody);"
+  "    uint32_t       given = give_up_to(state, dead, 1, &nobody);")
+yoke_crash_mutant(permit_without_wake semaphore_kill sync/permits.c
+  "        yoke__word_wake(domain, &state->word, count);\n" "        (void)count;\n")
+yoke_crash_mutant(permit_told_before_given semaphore_kill sync/permits.c
+  "    uint32_t given = give_up_to(state, mine, count, &nobody);\n    if (given > 0)\n        yoke__permits_tell(domain, state, given);\n"
+  "    yoke__permits_tell(domain, state, count);\n    uint32_t given = give_up_to(state, mine, count, &nobody);\n")
+yoke_crash_mutant(event_without_wake event_kill sync/event.c
+  "        wake_all(handle->domain, state);\n" "        (void)wake_all;\n")
+yoke_crash_mutant(event_watchers_not_rung event_kill sync/event.c
+  "    yoke__watchers_ring(handle->domain, &state->watchers);\n" "")
+yoke_crash_mutant(event_forgets_the_set event_kill sync/event.c
+  " || (word & YOKE__EVENT_SETS) != sets;" " || (sets & 1) != 0;")

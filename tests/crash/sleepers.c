@@ -1,54 +1,173 @@
 #include "sleepers.h"
 
+#include "backends/posix/sys.h"
 #include "support/child.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SLICES 3
 
-int sleepers_patience = 15000;
+/* ---- sleeping without slices ------------------------------------------------------------------------------------- */
 
-void sleeper_start(sleeper *s, int (*call)(void *user), void *user)
+static yoke__sys_table original;
+
+static int patient_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-    struct rusage usage;
-
-    s->result = 0;
-    s->slept = 0;
-    (void)fflush(NULL);
-    pid_t pid = fork();
-    if (pid != 0) {
-        s->pid = pid; /* the child must not write its 0 */
-        return;
-    }
-    int result = call(user);
-    (void)getrusage(RUSAGE_SELF, &usage);
-    s->slept = usage.ru_nvcsw;
-    s->result = result + 1000;
-    _exit(0);
+    return original.poll(fds, count, timeout > 0 ? 3600 * 1000 : timeout);
 }
 
-const char *sleeper_ends(sleeper *s)
+#ifdef __linux__
+static long patient_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *timeout)
+{
+    const struct timespec hour = {3600, 0};
+
+    return original.futex(word, operation, value, timeout ? &hour : NULL);
+}
+#endif
+
+void sleep_without_slices(void)
+{
+    original = yoke__sys;
+    yoke__sys.poll = patient_poll;
+#ifdef __linux__
+    yoke__sys.futex = patient_futex;
+#endif
+}
+
+/* ---- the sleepers ------------------------------------------------------------------------------------------------ */
+
+void sleepers_share(sleepers *s)
+{
+    s->news = mmap(NULL, SLEEPERS * sizeof *s->news, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (s->news == MAP_FAILED)
+        abort();
+}
+
+typedef struct task {
+    int (*wait)(void *user);
+    void         *user;
+    sleeper_news *news;
+    _Atomic int  *go;
+    bool          without_slices;
+} task;
+
+static int be_a_sleeper(void *user)
+{
+    const task   *t = user;
+    struct rusage usage;
+
+    if (t->without_slices)
+        sleep_without_slices();
+    (void)alarm(60); /* whatever becomes of the test */
+    while (!*t->go)
+        (void)usleep(100);
+    t->news->begun = 1;
+    int result = t->wait(t->user);
+    (void)getrusage(RUSAGE_SELF, &usage);
+    t->news->sleeps = usage.ru_nvcsw;
+    t->news->result = result + 100;
+    while (pause() < 0)
+        continue;
+    return 0;
+}
+
+void sleepers_start(sleepers *s, int count, int (*wait)(void *user), void *user, bool without_slices)
+{
+    memset(s->news, 0, SLEEPERS * sizeof *s->news);
+    s->count = count;
+    for (int i = 0; i < count; i++)
+        s->pids[i] = child_start(be_a_sleeper, &(task){wait, user, &s->news[i], &s->news[0].go, without_slices});
+}
+
+void sleepers_begin(const sleepers *s)
+{
+    s->news[0].go = 1;
+    for (int i = 0; i < s->count; i++) {
+        while (!s->news[i].begun)
+            (void)usleep(100);
+        if (sleeps(s->pids[i]) && s->news[i].result == 0)
+            continue;
+        fprintf(stderr, "sleeper %d does not sleep: %d\n", i, s->news[i].result - 100);
+        abort();
+    }
+}
+
+/* How often a process has gone to sleep so far. */
+static long sleeps_of(pid_t pid)
+{
+    char  path[64], line[256];
+    long  count = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1)
+            break;
+    if (file)
+        (void)fclose(file);
+    return count;
+}
+
+void sleepers_mark(sleepers *s)
+{
+    for (int i = 0; i < s->count; i++)
+        s->before[i] = sleeps_of(s->pids[i]);
+}
+
+int sleepers_ended(const sleepers *s)
+{
+    int ended = 0;
+
+    for (int i = 0; i < s->count; i++)
+        ended += s->news[i].result != 0;
+    return ended;
+}
+
+static const char *check_one(const sleepers *s, int i)
 {
     static char text[80];
-    long        before = times_slept(s->pid);
-    long long   end = milliseconds() + sleepers_patience;
+    long        more = (long)s->news[i].sleeps - s->before[i];
 
-    while (s->result == 0 && milliseconds() < end)
-        (void)usleep(500);
-    if (s->result == 0)
-        return "a sleeper hangs";
-    if (before == 0 || s->slept - before <= SLICES) /* 0: it has gone already */
+    if (s->news[i].result == 0)
         return NULL;
-    (void)snprintf(text, sizeof text, "a sleeper slept %ld times more", (long)(s->slept - before));
+    if (s->news[i].result < 100) {
+        (void)snprintf(text, sizeof text, "a sleeper's wait failed: %d", s->news[i].result - 100);
+        return text;
+    }
+    if (more <= SLICES)
+        return NULL;
+    (void)snprintf(text, sizeof text, "a sleeper slept %ld times more", more);
     return text;
 }
 
-void sleeper_clear(sleeper *s)
+const char *sleepers_end(sleepers *s, bool (*enough)(void *user), void *user, int patience)
 {
-    if (s->pid > 0)
-        child_kill(s->pid);
-    s->pid = 0;
+    const char *wrong = NULL;
+    long long   end = milliseconds() + patience;
+
+    while (sleepers_ended(s) < s->count && !enough(user)) {
+        if (milliseconds() > end)
+            return "a sleeper hangs though there is something";
+        (void)usleep(300);
+    }
+    for (int i = 0; i < s->count && !wrong; i++) {
+        if (s->news[i].result == 0)
+            (void)sleeps(s->pids[i]); /* it may have got something, and not told yet */
+        wrong = check_one(s, i);
+    }
+    return wrong;
+}
+
+void sleepers_kill(sleepers *s)
+{
+    for (int i = 0; i < s->count; i++)
+        child_kill(s->pids[i]);
+    s->count = 0;
 }

@@ -1,40 +1,46 @@
 /*
- * For crash tests of what processes sleep in: sleepers, and how they must go on when somebody else was killed. Programs
- * that include this are built twice: killed at instructions, when nobody helps the sleepers; and with YOKE_CRASH_POINTS
- * before every shared store, a recovering process before every store of its own. With CRASH_MUTANT a line of the library
- * has been changed, and some case must find that out.
+ * Processes that are asleep in something while a victim is killed, and what they must do afterwards without help: get
+ * what there is within three slices.
  */
 #ifndef YOKE_TESTS_CRASH_SLEEPERS_H
 #define YOKE_TESTS_CRASH_SLEEPERS_H
 
-#include "harness.h"
-
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
-#define SLEEPERS_MOST 3
+#define SLEEPERS          4
+#define SLEEPERS_PATIENCE 20000 /* ms that a machine may take to run one at all */
 
-/* What a sleeper tells, in memory that all processes share. */
-typedef struct sleeper {
-    pid_t        pid;
-    _Atomic int  result; /* of its call, + 1000; 0: it sleeps still */
-    _Atomic long slept;  /* how often it had slept in its life when the call returned */
-} sleeper;
+/* What a sleeper tells; shared. */
+typedef struct sleeper_news {
+    _Atomic int  go; /* the first's counts */
+    _Atomic int  begun;
+    _Atomic int  result; /* of its wait, + 100; 0: it has not ended */
+    _Atomic long sleeps; /* how often it had slept in its life by then */
+} sleeper_news;
 
-/* How long a machine may take to run a sleeper at all, ms. */
-extern int sleepers_patience;
-/* Starts a process that calls call(user) once and tells what came of it. */
-void sleeper_start(sleeper *s, int (*call)(void *user), void *user);
-/* Waits until it has returned. NULL, or what is wrong: it hangs, or it slept more often than three slices take. */
-const char *sleeper_ends(sleeper *s);
-/* Takes it away, whatever it does. */
-void sleeper_clear(sleeper *s);
+typedef struct sleepers {
+    int           count;
+    pid_t         pids[SLEEPERS];
+    long          before[SLEEPERS]; /* sleeps, by sleepers_mark() */
+    sleeper_news *news;
+} sleepers;
 
-/* Runs a case, once for each kill; fails the test if something is wrong (a mutant: notes that it was found). */
-void sleepers_run(crash_case test);
-/* The fastest of a few attempts has to come within half a slice: who sleeps is woken, and does not just look by itself. */
-void sleepers_woken(long long (*attempt)(void));
-/* For main: 0 if all is well; a mutant: if it was found. */
-int sleepers_exit(int failed);
+/* For a group's setup. */
+void sleepers_share(sleepers *s);
+/* Forks so many that, when told to, each call wait(user), tell what it returned, and stay. without_slices: they sleep until
+ * they are woken, whatever the time-out. */
+void sleepers_start(sleepers *s, int count, int (*wait)(void *user), void *user, bool without_slices);
+/* Tells them to, and waits until all are asleep. By any process. */
+void sleepers_begin(const sleepers *s);
+/* From now on they may sleep three times more. */
+void sleepers_mark(sleepers *s);
+/* How many have ended their waits. */
+int sleepers_ended(const sleepers *s);
+/* Waits until enough(user), or all have ended: NULL, or what is wrong. */
+const char *sleepers_end(sleepers *s, bool (*enough)(void *user), void *user, int patience);
+void        sleepers_kill(sleepers *s);
+/* This process's sleeps end only by wake-ups from now on. */
+void sleep_without_slices(void);
 
 #endif

@@ -6,7 +6,7 @@
 #include "core/domain/participant.h"
 #include "core/domain/watch.h"
 #include "core/sync/barrier.h"
-#include "sleepers_main.h"
+#include "sleeper_main.h"
 #include "support/child.h"
 #include "support/leak.h"
 #include "support/shared.h"

@@ -121,8 +121,12 @@ static void every_handle(void)
     const yoke_rlock     *const_rlock = rlock;
     yoke_rwlock          *rwlock = (yoke_rwlock *)(void *)&calls_made;
     const yoke_rwlock    *const_rwlock = rwlock;
+    yoke_semaphore       *semaphore = (yoke_semaphore *)(void *)&calls_made;
+    const yoke_semaphore *const_semaphore = semaphore;
     yoke_condition       *condition = (yoke_condition *)(void *)&calls_made;
     const yoke_condition *const_condition = condition;
+    yoke_event           *event = (yoke_event *)(void *)&calls_made;
+    const yoke_event     *const_event = event;
     yoke_barrier         *barrier = (yoke_barrier *)(void *)&calls_made;
     const yoke_barrier   *const_barrier = barrier;
     yoke_shareable       *shareable = (yoke_shareable *)(void *)&calls_made;
@@ -144,8 +148,12 @@ static void every_handle(void)
        kind_at(YOKE_ARGS(rlock, const_rlock), 1) == YOKE_H_rlock);
     ok(kind_at(YOKE_ARGS(rwlock, const_rwlock), 0) == YOKE_H_rwlock &&
        kind_at(YOKE_ARGS(rwlock, const_rwlock), 1) == YOKE_H_rwlock);
+    ok(kind_at(YOKE_ARGS(semaphore, const_semaphore), 0) == YOKE_H_semaphore &&
+       kind_at(YOKE_ARGS(semaphore, const_semaphore), 1) == YOKE_H_semaphore);
     ok(kind_at(YOKE_ARGS(condition, const_condition), 0) == YOKE_H_condition &&
        kind_at(YOKE_ARGS(condition, const_condition), 1) == YOKE_H_condition);
+    ok(kind_at(YOKE_ARGS(event, const_event), 0) == YOKE_H_event &&
+       kind_at(YOKE_ARGS(event, const_event), 1) == YOKE_H_event);
     ok(kind_at(YOKE_ARGS(barrier, const_barrier), 0) == YOKE_H_barrier &&
        kind_at(YOKE_ARGS(barrier, const_barrier), 1) == YOKE_H_barrier);
     ok(kind_at(YOKE_ARGS(shareable, const_shareable), 0) == YOKE_H_shareable &&

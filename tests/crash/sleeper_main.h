@@ -1,8 +1,8 @@
-/* The part of sleepers.h that depends on how a program is built. Included once by each. */
-#ifndef YOKE_TESTS_CRASH_SLEEPERS_MAIN_H
-#define YOKE_TESTS_CRASH_SLEEPERS_MAIN_H
+/* The part of sleeper.h that depends on how a program is built. Included once by each. */
+#ifndef YOKE_TESTS_CRASH_SLEEPER_MAIN_H
+#define YOKE_TESTS_CRASH_SLEEPER_MAIN_H
 
-#include "sleepers.h"
+#include "sleeper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
