@@ -275,4 +275,14 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep(domain, &list->lock, dead);
 }
 
-const yoke__object_type yoke__shareable_type = {.kind = YOKE__KIND_SHAREABLE, .name = "shareable list", .sweep = sweep};
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    const yoke__shareable *list = object;
+
+    (void)id;
+    yoke__text_add(text, size, "%llu item%s, lock ", (unsigned long long)list->count, list->count == 1 ? "" : "s");
+    yoke__lock_describe(domain, &list->lock, text, size);
+}
+
+const yoke__object_type yoke__shareable_type = {
+    .kind = YOKE__KIND_SHAREABLE, .name = "shareable list", .sweep = sweep, .describe = describe};

@@ -148,13 +148,8 @@ static uint64_t padded(uint64_t size)
 /* A block of nodes, the root first, and what follows for text at *text. */
 static int allocate(yoke_variant **out, char **text, uint64_t nodes, uint64_t bytes)
 {
-    uint64_t first = (nodes * sizeof(yoke_variant) + 15) & ~UINT64_C(15);
-    *out = first + bytes <= SIZE_MAX ? calloc(1, (size_t)(first + bytes)) : NULL;
-    if (!*out)
-        return yoke__fail(YOKE_ENOMEM, "no memory for %llu items of a list", (unsigned long long)nodes);
-    (*out)->root = 1;
-    *text = (char *)*out + first;
-    return YOKE_OK;
+    *out = yoke__variant_new(nodes, bytes, text);
+    return *out ? YOKE_OK : yoke__fail(YOKE_ENOMEM, "no memory for %llu items of a list", (unsigned long long)nodes);
 }
 
 static void fill(yoke_variant *node, const yoke__plain *value, char *text)
@@ -182,7 +177,7 @@ int yoke_shareable_get(const yoke_shareable *list, size_t index, yoke_variant **
     YOKE_TRY(allocate(&made, &text, 1, padded(room)));
     int code = read_item(list, index, &value, text, room);
     if (code < 0) {
-        free(made);
+        yoke_variant_free(made);
         return code;
     }
     fill(made, &value, text);
@@ -237,7 +232,7 @@ int yoke_shareable_snapshot(const yoke_shareable *list, yoke_variant **out)
         yoke__shareable_exit(list);
     }
     if (code < 0) {
-        free(made);
+        yoke_variant_free(made);
         return code;
     }
     *out = made;

@@ -30,6 +30,10 @@ static inline yoke__variant_head *yoke__variant_head_of(const yoke_variant *root
     return (yoke__variant_head *)(uintptr_t)root - 1;
 }
 
+/* A block of nodes, all nil and the root first, and `bytes` for text behind them at *text. NULL: no memory; no error is
+ * noted. To be freed by yoke_variant_free(). */
+yoke_variant *yoke__variant_new(uint64_t nodes, uint64_t bytes, char **text);
+
 static inline bool yoke__kind_is_handle(uint32_t kind)
 {
     return kind > YOKE_VARIANT_KIND && kind < YOKE_KIND_COUNT;

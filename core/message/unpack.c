@@ -270,14 +270,13 @@ static int build(building *b, yoke_variant *node, const msgpack_object *from)
 static int build_tree(yoke_variant **out, const msgpack_object *from, const scan *s, yoke__open_handle *open,
                       void *user)
 {
-    size_t              nodes = (sizeof(yoke_variant) * (s->nodes ? s->nodes : 1) + 15) & ~(size_t)15;
-    yoke__variant_head *head = calloc(1, sizeof *head + nodes + s->text);
-    yoke_variant       *root = (yoke_variant *)(void *)(head + 1);
-    building            b = {root + 1, (char *)root + nodes, open, user};
-    int                 code;
-    if (!head)
+    char         *text;
+    yoke_variant *root = yoke__variant_new(s->nodes ? s->nodes : 1, s->text, &text);
+    building      b;
+    int           code;
+    if (!root)
         return yoke__fail(YOKE_ENOMEM, "no memory for a message of %zu bytes", s->size);
-    root->root = 1;
+    b = (building){root + 1, text, open, user};
     code = build(&b, root, from);
     if (code < 0) {
         yoke_variant_free(root);

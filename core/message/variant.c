@@ -236,6 +236,23 @@ void yoke_variant_free(yoke_variant *variant)
     free(yoke__variant_head_of(variant));
 }
 
+yoke_variant *yoke__variant_new(uint64_t nodes, uint64_t bytes, char **text)
+{
+    uint64_t            most = SIZE_MAX / 4;
+    uint64_t            first = (nodes * sizeof(yoke_variant) + 15) & ~UINT64_C(15);
+    yoke__variant_head *head = NULL;
+    yoke_variant       *root;
+
+    if (nodes <= most / sizeof(yoke_variant) && bytes <= most)
+        head = calloc(1, (size_t)(sizeof *head + first + bytes));
+    if (!head)
+        return NULL;
+    root = (yoke_variant *)(void *)(head + 1);
+    root->root = 1;
+    *text = (char *)root + first;
+    return root;
+}
+
 /* ---- what a queue holds of it ---------------------------------------------------------------------------------------------- */
 
 void yoke__variant_hold_set(yoke_variant *variant, const yoke__message_hold *hold)

@@ -1,5 +1,6 @@
 #include "barrier.h"
 
+#include "../domain/inspect.h"
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
@@ -32,12 +33,29 @@ static bool links(yoke_domain *domain, yoke__id id, void *object, void *block, b
     return !held && yoke__barrier_links(&barrier, block);
 }
 
+/* Without the guard, so what it shows may be a round old. */
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    yoke__barrier barrier = {domain, (yoke__barrier_state *)(uintptr_t)object, id};
+
+    if (yoke__barrier_broken(&barrier) != YOKE__WHY_NOT) {
+        yoke__text_add(text, size, "broken, of %lu parties", (unsigned long)barrier.state->parties);
+        return;
+    }
+    const yoke__round *round = yoke__barrier_round(&barrier);
+    yoke__text_add(
+        text, size, "%lu of %lu parties have arrived",
+        (unsigned long)(round && yoke__barrier_is_open(&barrier, round) ? yoke__a32_load_relaxed(&round->count) : 0),
+        (unsigned long)barrier.state->parties);
+}
+
 const yoke__object_type yoke__barrier_type = {
     .kind = YOKE__KIND_BARRIER,
     .name = "barrier",
     .destroy = destroy,
     .sweep = sweep,
     .links = links,
+    .describe = describe,
 };
 
 /* ---- making -------------------------------------------------------------------------------------------------------- */

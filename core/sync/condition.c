@@ -1,5 +1,6 @@
 #include "condition.h"
 
+#include "../domain/inspect.h"
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
@@ -40,6 +41,29 @@ static void references(yoke_domain *domain, yoke__id id, void *object,
         visit(user, state->given);
 }
 
+/* Its own lock's; a lock that it was given tells its holder itself. */
+static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
+{
+    const yoke__condition_state *state = object;
+
+    (void)domain;
+    (void)waiter;
+    return most && !state->given ? yoke__lock_blocker(&state->lock.lock, out) : 0;
+}
+
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    yoke__condition_state *state = (yoke__condition_state *)(uintptr_t)object;
+
+    (void)id;
+    yoke__text_add(text, size, "%llu waiting, its lock ",
+                   (unsigned long long)yoke__waiters_count(domain, &state->waiters));
+    if (state->given)
+        yoke__text_add(text, size, "is another object's");
+    else
+        yoke__lock_describe(domain, &state->lock.lock, text, size);
+}
+
 const yoke__object_type yoke__condition_type = {
     .kind = YOKE__KIND_CONDITION,
     .name = "condition",
@@ -47,6 +71,8 @@ const yoke__object_type yoke__condition_type = {
     .sweep = sweep,
     .links = links,
     .references = references,
+    .blockers = blockers,
+    .describe = describe,
 };
 
 /* ---- handles ------------------------------------------------------------------------------------------------------- */

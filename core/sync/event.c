@@ -1,5 +1,6 @@
 #include "event.h"
 
+#include "../domain/inspect.h"
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
@@ -7,7 +8,16 @@
 #include "../wait/watchers.h"
 #include "../wait/word.h"
 
-const yoke__object_type yoke__event_type = {.kind = YOKE__KIND_EVENT, .name = "event"};
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    const yoke__event_state *state = object;
+
+    (void)domain;
+    (void)id;
+    yoke__text_add(text, size, yoke__a32_load_relaxed(&state->word) & YOKE__EVENT_SET ? "set" : "not set");
+}
+
+const yoke__object_type yoke__event_type = {.kind = YOKE__KIND_EVENT, .name = "event", .describe = describe};
 
 /* ---- making and closing -------------------------------------------------------------------------------------------- */
 

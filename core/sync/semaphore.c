@@ -1,6 +1,7 @@
 /* Semaphores: the public calls. */
 #include "semaphore.h"
 
+#include "../domain/inspect.h"
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
@@ -60,7 +61,25 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__permits_sweep(domain, object, dead);
 }
 
-const yoke__object_type yoke__semaphore_type = {.kind = YOKE__KIND_SEMAPHORE, .name = "semaphore", .sweep = sweep};
+static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)
+{
+    const yoke__semaphore_state *state = object;
+    uint32_t                     available = 0;
+
+    (void)domain;
+    (void)id;
+    if (!state->permits) {
+        available = yoke__a32_load_relaxed(&state->word) & YOKE__SEMAPHORE_COUNT;
+        yoke__text_add(text, size, "value %lu", (unsigned long)available);
+        return;
+    }
+    for (uint32_t i = 0; i < state->permits; i++)
+        available += (yoke__a32_load_relaxed(&state->permit[i]) & YOKE__TOKEN_MASK) == 0;
+    yoke__text_add(text, size, "%lu of %lu permits are free", (unsigned long)available, (unsigned long)state->permits);
+}
+
+const yoke__object_type yoke__semaphore_type = {
+    .kind = YOKE__KIND_SEMAPHORE, .name = "semaphore", .sweep = sweep, .describe = describe};
 
 /* ---- making and closing -------------------------------------------------------------------------------------------- */
 

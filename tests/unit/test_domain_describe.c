@@ -50,6 +50,74 @@ static void test_the_text_tells_it_all_and_is_cut_to_what_fits(void **state)
     yoke_lock_close(lock);
 }
 
+static bool tells(const char *line)
+{
+    char text[4096];
+
+    assert_int_equal(yoke_domain_describe(domain, text, sizeof text, NULL), YOKE_OK);
+    return strstr(text, line) != NULL;
+}
+
+static void test_locks_tell_how_they_stand(void **state)
+{
+    yoke_rlock     *rlock;
+    yoke_rwlock    *rwlock;
+    yoke_condition *condition;
+    (void)state;
+    assert_int_equal(yoke_rlock_create(&rlock, YOKE_OPTIONS(yoke_rlock_options, .domain = domain, .name = "a")),
+                     YOKE_OK);
+    assert_int_equal(yoke_rwlock_create(&rwlock, YOKE_OPTIONS(yoke_rwlock_options, .domain = domain, .name = "b")),
+                     YOKE_OK);
+    assert_int_equal(
+        yoke_condition_create(&condition, YOKE_OPTIONS(yoke_condition_options, .domain = domain, .name = "c")),
+        YOKE_OK);
+    assert_true(tells("rlock 'a': free"));
+    assert_true(tells("rwlock 'b': 0 readers, for writing free"));
+    assert_true(tells("condition 'c': 0 waiting, its lock free"));
+    assert_int_equal(yoke_rlock_acquire(rlock, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_rwlock_acquire_shared(rwlock, YOKE_NOWAIT), YOKE_OK);
+    assert_true(tells("rlock 'a': held by "));
+    assert_true(tells("rwlock 'b': 1 reader, for writing free"));
+    assert_int_equal(yoke_rwlock_release_shared(rwlock), YOKE_OK);
+    assert_int_equal(yoke_rlock_release(rlock), YOKE_OK);
+    yoke_condition_close(condition);
+    yoke_rwlock_close(rwlock);
+    yoke_rlock_close(rlock);
+}
+
+static void test_what_is_counted_tells_how_it_stands(void **state)
+{
+    yoke_semaphore *semaphore, *permits;
+    yoke_event     *event;
+    yoke_barrier   *barrier;
+    (void)state;
+    assert_int_equal(
+        yoke_semaphore_create(&semaphore, 3, YOKE_OPTIONS(yoke_semaphore_options, .domain = domain, .name = "d")),
+        YOKE_OK);
+    assert_int_equal(
+        yoke_semaphore_create(&permits, 2,
+                              YOKE_OPTIONS(yoke_semaphore_options, .domain = domain, .name = "e", .permits = true)),
+        YOKE_OK);
+    assert_int_equal(yoke_event_create(&event, YOKE_OPTIONS(yoke_event_options, .domain = domain, .name = "f")),
+                     YOKE_OK);
+    assert_int_equal(
+        yoke_barrier_create(&barrier, 2, YOKE_OPTIONS(yoke_barrier_options, .domain = domain, .name = "g")), YOKE_OK);
+    assert_int_equal(yoke_semaphore_acquire(permits, YOKE_NOWAIT), YOKE_OK);
+    assert_true(tells("semaphore 'd': value 3"));
+    assert_true(tells("semaphore 'e': 1 of 2 permits are free"));
+    assert_true(tells("event 'f': not set"));
+    assert_true(tells("barrier 'g': 0 of 2 parties have arrived"));
+    assert_int_equal(yoke_event_set(event), YOKE_OK);
+    assert_int_equal(yoke_barrier_abort(barrier), YOKE_OK);
+    assert_true(tells("event 'f': set"));
+    assert_true(tells("barrier 'g': broken, of 2 parties"));
+    assert_int_equal(yoke_semaphore_release(permits), YOKE_OK);
+    yoke_barrier_close(barrier);
+    yoke_event_close(event);
+    yoke_semaphore_close(permits);
+    yoke_semaphore_close(semaphore);
+}
+
 static void test_texts_of_kinds_are_cut_and_never_overrun(void **state)
 {
     char text[8] = "abc";
@@ -82,6 +150,8 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_the_text_tells_it_all_and_is_cut_to_what_fits),
+        TEST(test_locks_tell_how_they_stand),
+        TEST(test_what_is_counted_tells_how_it_stands),
         TEST(test_texts_of_kinds_are_cut_and_never_overrun),
         TEST(test_bad_calls_are_refused),
     };
