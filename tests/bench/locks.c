@@ -315,6 +315,7 @@ void bench_w5(const bench_options *options)
     /* What else is measured in w5: one line for each file. */
     static void (*const parts[])(const bench_options *options) = {
         locks,
+        bench_w5_semaphores,
         bench_w5_wake_ups,
     };
 
