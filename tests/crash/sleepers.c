@@ -98,27 +98,10 @@ void sleepers_begin(const sleepers *s)
     }
 }
 
-/* How often a process has gone to sleep so far. */
-static long sleeps_of(pid_t pid)
-{
-    char  path[64], line[256];
-    long  count = 0;
-    FILE *file;
-
-    (void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-    file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1)
-            break;
-    if (file)
-        (void)fclose(file);
-    return count;
-}
-
 void sleepers_mark(sleepers *s)
 {
     for (int i = 0; i < s->count; i++)
-        s->before[i] = sleeps_of(s->pids[i]);
+        s->before[i] = times_slept(s->pids[i]);
 }
 
 int sleepers_ended(const sleepers *s)

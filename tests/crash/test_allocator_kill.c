@@ -5,6 +5,7 @@
  * Built once more for each planted fault of mutants.cmake, with CRASH_MUTANT defined: then at least one kill must be
  * found out.
  */
+#include "begin.h"
 #include "core/domain/allocator.h"
 #include "core/domain/heap.h"
 #include "core/domain/participant.h"
@@ -427,12 +428,9 @@ static int make_shared(void **state)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_allocating_a_block_that_fits),
         cmocka_unit_test(test_allocating_by_splitting),

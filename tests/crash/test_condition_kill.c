@@ -3,6 +3,7 @@
  * They go on by themselves within three slices wherever they have to: notified, or told of the death. No notify is lost
  * or given twice, and no slot is left to the dead.
  */
+#include "begin.h"
 #include "core/domain/participant.h"
 #include "core/domain/watch.h"
 #include "core/sync/condition.h"
@@ -334,12 +335,6 @@ static void test_who_sleeps_is_woken(void **state)
 static int group_setup(void **state)
 {
     yoke__spin_set(0);
-#ifndef YOKE_CRASH_POINTS
-    if (!crash_supported()) {
-        fprintf(stderr, "no ptrace here\n");
-        exit(77);
-    }
-#endif
     if (yoke__domain_default(&(yoke_domain *){NULL}) != YOKE_OK)
         return -1;
     now.board = shared_alloc(sizeof *now.board);
@@ -348,8 +343,9 @@ static int group_setup(void **state)
     return shared_setup(state);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_sleeps_is_woken),
         cmocka_unit_test(test_one_that_notifies),

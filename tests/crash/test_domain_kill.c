@@ -7,6 +7,7 @@
  * comes in. And once more for each planted
  * fault of mutants.cmake, with CRASH_MUTANT: then at least one kill must be found out.
  */
+#include "begin.h"
 #include "core/domain/allocator.h"
 #include "core/domain/directory.h"
 #include "core/domain/participant.h"
@@ -432,14 +433,9 @@ static void test_a_planted_fault_is_found(void **state)
     assert_true(!CRASH_MUTANT || found > 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-#ifndef YOKE_CRASH_POINTS
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
-#endif
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dying_while_making_a_domain),
         cmocka_unit_test(test_dying_while_closing_a_domain),

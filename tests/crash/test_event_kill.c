@@ -3,6 +3,7 @@
  * semaphores, while others sleep. Whoever slept at a set goes on within three slices, though nobody helps; nothing is
  * left of the dead.
  */
+#include "begin.h"
 #include "core/domain/allocator.h"
 #include "core/domain/directory.h"
 #include "core/domain/participant.h"
@@ -285,23 +286,9 @@ static int check_mutant(void **state)
     return CRASH_MUTANT && faults_found == 0;
 }
 
-/* Functions of the C library are found at the first call, by a thousand instructions that would be stepped each time. */
-static void bind_now(char **argv)
-{
-    if (getenv("LD_BIND_NOW") || setenv("LD_BIND_NOW", "1", 1) != 0)
-        return;
-    (void)execv("/proc/self/exe", argv);
-}
-
 int main(int argc, char **argv)
 {
-    bind_now(argv);
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wake_ups_do_not_rely_on_slices),
         cmocka_unit_test(test_setters),

@@ -3,6 +3,7 @@
  * lock, while another one sleeps in the lock. The sleeper gets it within three slices, though nobody does anything that
  * would help it; no death is forgotten before somebody has marked the lock repaired.
  */
+#include "begin.h"
 #include "core/domain/participant.h"
 #include "core/sync/lock.h"
 #include "core/wait/parking.h"
@@ -212,27 +213,10 @@ static bool sleeper_ends(const fixture *f, long long until)
     return false;
 }
 
-/* How often a process has gone to sleep so far. */
-static long sleeps_of(pid_t pid)
-{
-    char  path[64], line[256];
-    long  count = 0;
-    FILE *file;
-
-    (void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-    file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1)
-            break;
-    if (file)
-        (void)fclose(file);
-    return count;
-}
-
 static const char *verify_sleeper(fixture *f)
 {
     static char text[80];
-    long        before = sleeps_of(f->sleeper);
+    long        before = times_slept(f->sleeper);
 
     if (f->mine && yoke_lock_release(f->lock) != YOKE_OK)
         return "the lock was not the survivor's any more";
@@ -419,23 +403,9 @@ static int make_shared(void **state)
     return now.board == MAP_FAILED ? -1 : 0;
 }
 
-/* Functions of the C library are found at the first call, by a thousand instructions that would be stepped each time. */
-static void bind_now(char **argv)
-{
-    if (getenv("LD_BIND_NOW") || setenv("LD_BIND_NOW", "1", 1) != 0)
-        return;
-    (void)execv("/proc/self/exe", argv);
-}
-
 int main(int argc, char **argv)
 {
-    bind_now(argv);
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_holder_that_releases_to_a_sleeper),
         cmocka_unit_test(test_one_that_waits_beside_a_sleeper),

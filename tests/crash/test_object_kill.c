@@ -5,6 +5,7 @@
  * Built twice: here the victim is killed at every n-th instruction; with YOKE_CRASH_POINTS before every shared store, and
  * a recovering process again before every store of its own.
  */
+#include "begin.h"
 #include "harness.h"
 
 #include "core/backend.h"
@@ -433,12 +434,6 @@ static int group_setup(void **state)
     int result = shared_setup(state);
 
     now.domain = shared_domain();
-#ifndef YOKE_CRASH_POINTS
-    if (!crash_supported()) {
-        fprintf(stderr, "no ptrace here\n");
-        exit(77);
-    }
-#endif
     set_up(NULL); /* directory and tables stand from here on */
     tear_down(NULL);
     return result;
@@ -451,8 +446,9 @@ static int group_teardown(void **state)
     return leak_teardown(state);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_while_joining),
         cmocka_unit_test(killed_while_creating),

@@ -3,6 +3,7 @@
  * instruction between claiming its record and leaving its result. What they held is back, what was carried is neither
  * lost nor kept, and a result stands whole or not at all.
  */
+#include "begin.h"
 #include "core/domain/allocator.h"
 #include "core/domain/participant.h"
 #include "core/process/record.h"
@@ -247,12 +248,9 @@ static void killed_child_leaves_no_half_result(void **state)
     run((crash_case){.name = "claim to result", .set_up = set_up_child, .operation = live, .verify = verify_child});
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_parent_leaves_no_half_start),
         cmocka_unit_test(killed_child_leaves_no_half_result),

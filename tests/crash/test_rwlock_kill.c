@@ -3,6 +3,7 @@
  * recursive lock does, while others sleep in the lock; recovery is killed again. The sleepers get it within three slices
  * though nobody helps, shares come back, a writer's death inside is told of until it is repaired, and no other is.
  */
+#include "begin.h"
 #include "core/domain/participant.h"
 #include "core/sync/rlock.h"
 #include "core/sync/rwlock.h"
@@ -470,23 +471,9 @@ static int make_shared(void **state)
     return now.board == MAP_FAILED ? -1 : 0;
 }
 
-/* Functions of the C library are found at the first call, by a thousand instructions that would be stepped each time. */
-static void bind_now(char **argv)
-{
-    if (getenv("LD_BIND_NOW") || setenv("LD_BIND_NOW", "1", 1) != 0)
-        return;
-    (void)execv("/proc/self/exe", argv);
-}
-
 int main(int argc, char **argv)
 {
-    bind_now(argv);
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readers),
         cmocka_unit_test(test_writers),

@@ -3,6 +3,7 @@
  * others sleep in it. Nobody sleeps on over something for more than three slices though nobody helps; in permit mode no
  * permit is lost, in signal mode the value is what it was before or after the call.
  */
+#include "begin.h"
 #include "core/sync/semaphore.h"
 #include "semaphore_fixture.h"
 #include "support/child.h"
@@ -241,23 +242,9 @@ static int share(void **state)
     return 0;
 }
 
-/* Functions of the C library are found at the first call, by a thousand instructions that would be stepped each time. */
-static void bind_now(char **argv)
-{
-    if (getenv("LD_BIND_NOW") || setenv("LD_BIND_NOW", "1", 1) != 0)
-        return;
-    (void)execv("/proc/self/exe", argv);
-}
-
 int main(int argc, char **argv)
 {
-    bind_now(argv);
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wake_ups_do_not_rely_on_slices),
         cmocka_unit_test(test_watchers_are_rung),

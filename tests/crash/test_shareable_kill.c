@@ -7,6 +7,7 @@
  * the one that comes after it (takes the lock over, sets again, sweeps) before every store of its own. And once more for
  * each planted fault of mutants.cmake, with CRASH_MUTANT defined: then at least one kill must be followed by a complaint.
  */
+#include "begin.h"
 #include "harness.h"
 
 #include "core/domain/allocator.h"
@@ -351,12 +352,6 @@ static void an_item_set_in_place_is_caught(void **state)
 
 static int group_setup(void **state)
 {
-#ifndef YOKE_CRASH_POINTS
-    if (!crash_supported()) {
-        fprintf(stderr, "no ptrace here\n");
-        exit(77);
-    }
-#endif
     yoke__spin_set(0); /* a victim is stepped instruction by instruction: spinning would be most of them */
     char name[64];
     (void)snprintf(name, sizeof name, "shareable-kill-%ld", (long)getpid());
@@ -376,8 +371,9 @@ static int group_teardown(void **state)
     return result;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_while_setting_an_item),
         cmocka_unit_test(the_next_setter_is_killed_too),

@@ -21,6 +21,7 @@
 #include <yoke/uv.h>
 #include <yoke/yoke.h>
 
+#include "begin.h"
 #include "core/domain/participant.h"
 #include "core/wait/seat.h"
 #include "core/wait/watchable.h"
@@ -277,12 +278,9 @@ static void test_a_watcher_dies(void **state)
     run(&test, 3);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    if (!crash_supported()) {
-        puts("crash: this system doesn't let a process trace its children: skipped");
-        return 77;
-    }
+    crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_producer_dies_while_a_loop_watches),
         cmocka_unit_test(test_a_producer_dies_while_a_thread_waits),
