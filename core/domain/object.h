@@ -27,6 +27,7 @@ typedef enum yoke__kind {
     YOKE__KIND_EVENT,
     YOKE__KIND_BARRIER,
     YOKE__KIND_SHAREABLE,
+    YOKE__KIND_LISTENER, /* handles only */
     YOKE__KIND_COUNT
 } yoke__kind;
 

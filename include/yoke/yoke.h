@@ -30,6 +30,7 @@
 #include "conn.h"
 #include "domain.h"
 #include "error.h"
+#include "listener.h"
 #include "memory.h"
 #include "message.h"
 #include "process.h"
