@@ -14,23 +14,18 @@
 
 #define LOCAL_ROOM sizeof(((struct sockaddr_un *)0)->sun_path)
 
+#ifdef __linux__
+#define ABSTRACT_LIMIT (LOCAL_ROOM - 1)
+#else
+#define ABSTRACT_LIMIT 0
+#endif
+
 /* An abstract name is preceded by a NUL, a path is followed by one. */
 size_t yoke__socket_name_limit(yoke_socket_kind kind)
 {
-    switch (kind) {
-    case YOKE_SOCKET_PATH:
+    if (kind == YOKE_SOCKET_PATH)
         return LOCAL_ROOM - 1;
-    case YOKE_SOCKET_ABSTRACT:
-#ifdef __linux__
-        return LOCAL_ROOM - 1;
-#else
-        return 0;
-#endif
-    case YOKE_SOCKET_TCP:
-        return 255; /* of the name system */
-    default:
-        return 0;
-    }
+    return kind == YOKE_SOCKET_ABSTRACT ? ABSTRACT_LIMIT : 255; /* the latter of the name system */
 }
 
 socklen_t yoke__socket_local(yoke__socket_address *out, const yoke_socket_place *place)

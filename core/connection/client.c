@@ -92,7 +92,7 @@ int yoke_client_connect(yoke_conn **out, const char *address, const yoke_client_
 int yoke_conn_peer(const yoke_conn *handle, yoke_peer *out)
 {
     yoke_peer        told;
-    yoke_socket_peer peer;
+    yoke_socket_peer peer = {.uid = -1};
     YOKE_TRY(yoke__report_check(out, "yoke_peer"));
     const yoke_socket_ops *sockets = yoke__sockets();
     if (sockets == NULL)
