@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SAFE INT64_C(1000000000) /* nanoseconds that a client has at least, in a crowd too */
+
 #define GOT 1 /* a connection was made; else YOKE_OK or an error */
 
 static void native_close(yoke_native native)
@@ -97,20 +99,27 @@ static int advance_all(yoke__listener *listener, yoke_conn **out)
     return rc;
 }
 
-/* A free place, or that of who has taken longest. */
-static yoke__newcomer **find_place(yoke__listener *listener)
+/* A free place, or that of who has taken longest, if that was long enough; else NULL, and *until is when it will be. */
+static yoke__newcomer **find_place(yoke__listener *listener, yoke__deadline *until)
 {
     yoke__newcomer **oldest = &listener->newcomers[0];
     for (size_t i = 0; i < YOKE__HANDSHAKES; i++) {
         yoke__newcomer **place = &listener->newcomers[i];
         if (*place == NULL)
             return place;
-        if ((*place)->deadline < (*oldest)->deadline)
+        if ((*place)->safe < (*oldest)->safe)
             oldest = place;
     }
+    *until = (*oldest)->safe;
+    return yoke__deadline_past(*until) ? oldest : NULL;
+}
+
+static void make_room(yoke__listener *listener, yoke__newcomer **place)
+{
+    if (*place == NULL)
+        return;
     (void)yoke__fail(YOKE_EBUSY, "authentication: others came while this client was slow");
-    refuse(listener, take_out(oldest));
-    return oldest;
+    refuse(listener, take_out(place));
 }
 
 static int64_t deadline_from(int64_t now, int64_t time)
@@ -118,18 +127,22 @@ static int64_t deadline_from(int64_t now, int64_t time)
     return time > INT64_MAX - now ? INT64_MAX : now + time;
 }
 
-static int welcome(yoke__listener *listener, yoke_native native)
+static int welcome(yoke__listener *listener, yoke__newcomer **place, yoke_native native)
 {
+    int64_t         now = yoke__backend()->system->now();
+    int64_t         safe = listener->handshake_time / 4 < SAFE ? listener->handshake_time / 4 : SAFE;
     yoke__newcomer *newcomer = calloc(1, sizeof *newcomer);
     if (newcomer == NULL) {
         native_close(native);
         return yoke__fail(YOKE_ENOMEM, "listener: no memory for a client");
     }
     newcomer->native = native;
-    newcomer->deadline = deadline_from(yoke__backend()->system->now(), listener->handshake_time);
+    newcomer->deadline = deadline_from(now, listener->handshake_time);
+    newcomer->safe = deadline_from(now, safe);
     int rc = yoke__auth_begin(&newcomer->auth, &listener->rules, true);
     if (rc == YOKE_OK) {
-        *find_place(listener) = newcomer;
+        make_room(listener, place);
+        *place = newcomer;
         (void)yoke__handshake_say(&newcomer->auth, native); /* a client that is gone is found gone by the next step */
         return YOKE_OK;
     }
@@ -154,22 +167,32 @@ static bool may_connect(const yoke__listener *listener, yoke_native native)
     return peer.same_user;
 }
 
-static int take_new(yoke__listener *listener, yoke_conn **out)
+static int take_one(yoke__listener *listener, yoke__newcomer **place, yoke_conn **out)
 {
     yoke_native native;
-    /* Not without end, for those who came before have perhaps answered by now. */
-    for (size_t i = 0; i < YOKE__HANDSHAKES; i++) {
-        int rc = yoke__sockets()->accept(&native, listener->socket.native);
-        if (rc < 0)
-            return rc == YOKE_EBUSY ? YOKE_OK : yoke__fail_in(rc, "listener");
-        if (listener->rules.key != NULL)
-            YOKE_TRY(welcome(listener, native));
-        else if (may_connect(listener, native))
-            return make(listener, out, native);
-        else
-            refuse(listener, native);
-    }
+    int         rc = yoke__sockets()->accept(&native, listener->socket.native);
+    if (rc < 0)
+        return rc == YOKE_EBUSY ? rc : yoke__fail_in(rc, "listener");
+    if (place != NULL)
+        return welcome(listener, place, native);
+    if (may_connect(listener, native))
+        return make(listener, out, native);
+    refuse(listener, native);
     return YOKE_OK;
+}
+
+/* Not without end, for those who came before have perhaps answered by now. */
+static int take_new(yoke__listener *listener, yoke_conn **out)
+{
+    int rc = YOKE_OK;
+    for (size_t i = 0; i < YOKE__HANDSHAKES && rc == YOKE_OK; i++) {
+        yoke__deadline   until;
+        yoke__newcomer **place = NULL;
+        if (listener->rules.key != NULL && (place = find_place(listener, &until)) == NULL)
+            break; /* the others wait in the system's queue */
+        rc = take_one(listener, place, out);
+    }
+    return rc == YOKE_EBUSY ? YOKE_OK : rc;
 }
 
 /* What close makes readable. */
@@ -189,11 +212,15 @@ static int wake_native(yoke__listener *listener, yoke_native *out)
 /* Sleeps until something may have changed. */
 static int sleep_on(yoke__listener *listener, yoke__deadline deadline)
 {
-    yoke_native natives[2 + YOKE__HANDSHAKES];
-    uint8_t     ready[2 + YOKE__HANDSHAKES];
-    size_t      count = 2;
+    yoke_native    natives[2 + YOKE__HANDSHAKES];
+    uint8_t        ready[2 + YOKE__HANDSHAKES];
+    size_t         count = 1;
+    yoke__deadline until;
     YOKE_TRY(wake_native(listener, &natives[0]));
-    natives[1] = listener->socket.native;
+    if (find_place(listener, &until) != NULL)
+        natives[count++] = listener->socket.native;
+    else if (until < deadline)
+        deadline = until;
     for (size_t i = 0; i < YOKE__HANDSHAKES; i++) {
         const yoke__newcomer *newcomer = listener->newcomers[i];
         if (newcomer == NULL)
@@ -232,13 +259,19 @@ static int accept_one(yoke__listener *listener, yoke_conn **out, yoke__deadline 
     }
 }
 
+static void prolong(yoke__newcomer *newcomer, int64_t pause)
+{
+    newcomer->deadline = deadline_from(newcomer->deadline, pause);
+    newcomer->safe = deadline_from(newcomer->safe, pause);
+}
+
 /* Between calls nobody listens to newcomers: that is not to be their loss. */
 static void go_on(yoke__listener *listener)
 {
     int64_t pause = listener->paused != 0 ? yoke__backend()->system->now() - listener->paused : 0;
     for (size_t i = 0; i < YOKE__HANDSHAKES && pause > 0; i++)
         if (listener->newcomers[i] != NULL)
-            listener->newcomers[i]->deadline = deadline_from(listener->newcomers[i]->deadline, pause);
+            prolong(listener->newcomers[i], pause);
 }
 
 int yoke_listener_accept(yoke_listener *handle, yoke_conn **out, int64_t timeout)

@@ -30,6 +30,7 @@ struct yoke_listener {
 typedef struct yoke__newcomer {
     yoke_native    native; /* YOKE_NO_NATIVE: a parent's, to be forgotten */
     yoke__deadline deadline;
+    yoke__deadline safe; /* until then no other takes its place */
     yoke__auth     auth;
 } yoke__newcomer;
 

@@ -21,19 +21,28 @@
 
 static char directory[64];
 
-int sockets_setup(void **state)
+int sockets_directory(void)
 {
     snprintf(directory, sizeof directory, "/tmp/yoke-sockets-XXXXXX");
-    return mkdtemp(directory) == NULL ? -1 : pipes_setup(state);
+    return mkdtemp(directory) == NULL ? -1 : 0;
+}
+
+int sockets_directory_remove(void)
+{
+    if (rmdir(directory) == 0)
+        return 0;
+    fprintf(stderr, "files are left in %s\n", directory);
+    return 1;
+}
+
+int sockets_setup(void **state)
+{
+    return sockets_directory() != 0 ? -1 : pipes_setup(state);
 }
 
 int sockets_teardown(void **state)
 {
-    if (rmdir(directory) != 0) {
-        fprintf(stderr, "files are left in %s\n", directory);
-        return -1;
-    }
-    return leak_teardown(state);
+    return sockets_directory_remove() != 0 ? -1 : leak_teardown(state);
 }
 
 const char *socket_path(const char *name)

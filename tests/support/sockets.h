@@ -9,6 +9,9 @@
 /* For a group's setup: a directory for socket files, which sockets_teardown() wants to find empty; then pipes_setup(). */
 int sockets_setup(void **state);
 int sockets_teardown(void **state);
+/* The directory alone; not 0: it could not be made, or is not empty. */
+int sockets_directory(void);
+int sockets_directory_remove(void);
 /* "unix:" and a path in that directory; one of a few buffers. */
 const char *socket_address(const char *name);
 /* Whether there is such a file; the path alone. */
