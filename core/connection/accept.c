@@ -6,7 +6,6 @@
 
 #include "../backend.h"
 #include "../error.h"
-#include "conn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,9 +64,7 @@ void yoke__newcomers_drop(yoke__listener *listener)
 /* GOT, or the code of what is wrong on this side. Takes the native over. */
 static int make(yoke__listener *listener, yoke_conn **out, yoke_native native)
 {
-    int rc = yoke__conn_create(out, native, YOKE_STREAM_READ | YOKE_STREAM_WRITE, listener->max_message);
-    if (rc < 0)
-        native_close(native);
+    int rc = yoke__conn_from_socket(out, native, &listener->socket.place, listener->max_message);
     return rc < 0 ? rc : GOT;
 }
 

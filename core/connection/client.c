@@ -55,17 +55,26 @@ static int authenticate(yoke_native native, const yoke__auth_rules *rules, yoke_
 
 /* ---- connecting ---- */
 
+int yoke__conn_from_socket(yoke_conn **out, yoke_native native, const yoke_socket_place *place, uint64_t max_message)
+{
+    uint32_t remote = place->kind == YOKE_SOCKET_TCP ? YOKE__CONN_REMOTE : 0;
+    int      rc = yoke__conn_create(out, native, YOKE_STREAM_READ | YOKE_STREAM_WRITE | remote, max_message);
+    if (rc < 0)
+        yoke__backend()->process->native_close(native);
+    return rc;
+}
+
 static int connect_with(yoke_conn **out, const yoke_socket_place *place, const yoke__auth_rules *rules,
                         uint64_t max_message, yoke__deadline deadline)
 {
     yoke_native native;
     YOKE_TRY(yoke__sockets()->connect(&native, place, yoke__deadline_left(deadline, INT64_MAX)));
     int rc = rules->key != NULL ? authenticate(native, rules, deadline) : YOKE_OK;
-    if (rc == YOKE_OK)
-        rc = yoke__conn_create(out, native, YOKE_STREAM_READ | YOKE_STREAM_WRITE, max_message);
-    if (rc < 0)
+    if (rc < 0) {
         yoke__backend()->process->native_close(native);
-    return rc;
+        return rc;
+    }
+    return yoke__conn_from_socket(out, native, place, max_message);
 }
 
 int yoke_client_connect(yoke_conn **out, const char *address, const yoke_client_options *options, int64_t timeout)

@@ -271,22 +271,12 @@ static void destroy(yoke__listener *listener)
     free(listener);
 }
 
-/* Of two that close one handle at the same time, the second finds nothing. */
-static yoke__listener *claim(yoke__handle *handle)
-{
-    yoke__mutex_lock(&all.mutex);
-    yoke__listener *listener = handle->private_[0] == 0 ? handle->extra : NULL;
-    handle->private_[0] = 1;
-    yoke__mutex_unlock(&all.mutex);
-    return listener;
-}
-
 void yoke_listener_close(yoke_listener *handle)
 {
     if (handle == NULL)
         return;
     yoke__handle   *checked = yoke__handle_check(handle, YOKE__KIND_LISTENER);
-    yoke__listener *listener = checked != NULL ? claim(checked) : NULL;
+    yoke__listener *listener = checked != NULL ? yoke__handle_claim(checked) : NULL;
     if (listener == NULL)
         return;
     yoke__handle_close(checked, wake);

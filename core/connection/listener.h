@@ -72,6 +72,9 @@ void yoke__newcomers_drop(yoke__listener *listener);
 
 /* ---- client.c ---- */
 
+/* Makes a connection of a native, which it takes over in any case. */
+int yoke__conn_from_socket(yoke_conn **out, yoke_native native, const yoke_socket_place *place, uint64_t max_message);
+
 /* Goes on with a handshake as far as bytes have come. YOKE_OK: it is done; YOKE_EBUSY: more has to come; otherwise it has
  * failed. */
 int yoke__handshake_step(yoke__auth *auth, yoke_native native);

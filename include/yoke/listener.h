@@ -21,7 +21,8 @@
  * refused, whatever the other side offers.
  *
  * What comes of yoke_listener_accept() and yoke_client_connect() is a #yoke_conn like the end of a two-way pipe: see
- * conn.h. Over TCP, a reset by the other machine with nothing received by half is told as the end of the stream.
+ * conn.h. Over TCP, an other end that is killed or closed with messages unread is #YOKE_EBROKEN instead of #YOKE_EEOF:
+ * what it sent last may be lost.
  *
  * Threads: every function may be called by any thread, several at a time; close a listener only when no other thread is
  * about to use it; threads asleep in it answer #YOKE_ECLOSED. Fork: in a child that the program forks by itself the

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -256,6 +257,39 @@ static void test_the_peer_is_told(void **state)
     yoke_listener_close(listener);
 }
 
+/* The other end goes with a message unread. */
+static int code_after_reset(const char *address)
+{
+    yoke_conn     *client, *server;
+    yoke_listener *listener = listen_at(address, NULL);
+
+    connect_through(listener, &client, &server);
+    assert_int_equal(YOKE_OK, yoke_conn_send_string(server, "unread", T));
+    assert_int_equal(YOKE_OK, yoke_conn_poll(client, T));
+    yoke_conn_close(client);
+    int rc = yoke_conn_recv(server, NULL, 0, NULL, T);
+    yoke_conn_close(server);
+    yoke_listener_close(listener);
+    return rc;
+}
+
+static void test_a_reset_over_tcp_is_no_clean_end(void **state)
+{
+    struct linger  at_once = {1, 0};
+    yoke_conn     *server;
+    yoke_listener *listener = listen_at("tcp:127.0.0.1:0", NULL);
+    int            client = raw_client(address_of(listener));
+
+    (void)state;
+    assert_int_equal(YOKE_OK, yoke_listener_accept(listener, &server, T));
+    assert_int_equal(0, setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+    close(client);
+    assert_int_equal(YOKE_EBROKEN, yoke_conn_recv(server, NULL, 0, NULL, T));
+    yoke_conn_close(server);
+    yoke_listener_close(listener);
+    assert_int_equal(YOKE_EEOF, code_after_reset(socket_address("reset"))); /* locally nothing can be lost */
+}
+
 static void expect_mode(const char *name, unsigned permissions, unsigned expected)
 {
     struct stat    status;
@@ -290,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_wrong_arguments_are_told),
         cmocka_unit_test(test_close_wakes_all_who_accept),
         cmocka_unit_test(test_the_peer_is_told),
+        cmocka_unit_test(test_a_reset_over_tcp_is_no_clean_end),
         cmocka_unit_test(test_the_file_has_the_permissions_asked_for),
     };
     return cmocka_run_group_tests(tests, sockets_setup, sockets_teardown);
