@@ -104,7 +104,7 @@ YOKE_API void yoke_listener_close(yoke_listener *listener);
  * or a quarter of its time. They need a thread in this call: between calls their time stands still.
  *
  * @param out      Receives the connection. Close it with yoke_conn_close().
- * @param timeout  Milliseconds; #YOKE_NOWAIT takes whoever is there.
+ * @param timeout  Milliseconds; #YOKE_NOWAIT takes whoever is there, and has proved the key by now.
  * @retval YOKE_OK        *out is set.
  * @retval YOKE_ETIMEDOUT Nobody came; the sentence tells whether and why clients were refused.
  * @retval YOKE_ECLOSED   Closed meanwhile by another thread, or not passed to this child.

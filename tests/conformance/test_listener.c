@@ -257,6 +257,48 @@ static void test_the_peer_is_told(void **state)
     yoke_listener_close(listener);
 }
 
+static int connect_as_nobody(void *user)
+{
+    yoke_conn *conn;
+
+    CHILD_CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+    CHILD_CHECK(yoke_client_connect(&conn, user, NULL, T) == YOKE_OK);
+    int rc = yoke_conn_send_string(conn, "nobody", T);
+    if (rc == YOKE_OK)
+        rc = yoke_conn_recv(conn, NULL, 0, NULL, T);
+    yoke_conn_close(conn);
+    return rc == YOKE_EEOF || rc == YOKE_EBROKEN ? 0 : 1;
+}
+
+static void test_another_users_client_needs_to_be_allowed(void **state)
+{
+    yoke_listener *listener;
+    yoke_conn     *conn;
+    yoke_peer      peer = {.struct_size = sizeof peer};
+    char           address[64];
+
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can be somebody else */
+    snprintf(address, sizeof address, "abstract:yoke-users-%ld", (long)getpid());
+    for (int allowed = 0; allowed < 2; allowed++) {
+        assert_int_equal(YOKE_OK, yoke_listener_create(&listener, address,
+                                                       YOKE_OPTIONS(yoke_listener_options, .allow_anyone = allowed)));
+        pid_t child = child_start(connect_as_nobody, address);
+        while (!allowed && yoke_listener_refused(listener) == 0)
+            assert_int_equal(YOKE_ETIMEDOUT, yoke_listener_accept(listener, &conn, 20));
+        if (allowed) {
+            assert_int_equal(YOKE_OK, yoke_listener_accept(listener, &conn, T));
+            assert_int_equal(YOKE_OK, yoke_conn_peer(conn, &peer));
+            assert_int_equal(65534, peer.uid);
+            assert_int_equal(child, peer.pid);
+            yoke_conn_close(conn);
+        }
+        assert_int_equal(0, child_join(child));
+        yoke_listener_close(listener);
+    }
+}
+
 /* The other end goes with a message unread. */
 static int code_after_reset(const char *address)
 {
@@ -324,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_wrong_arguments_are_told),
         cmocka_unit_test(test_close_wakes_all_who_accept),
         cmocka_unit_test(test_the_peer_is_told),
+        cmocka_unit_test(test_another_users_client_needs_to_be_allowed),
         cmocka_unit_test(test_a_reset_over_tcp_is_no_clean_end),
         cmocka_unit_test(test_the_file_has_the_permissions_asked_for),
     };
