@@ -56,7 +56,7 @@ static bool split_host(const char **host, size_t *size, const char **port, const
     }
     *host = text;
     *size = (size_t)(end - text);
-    return *size > 0;
+    return *size > 0 && memchr(text, '[', *size) == NULL && memchr(text, ']', *size) == NULL;
 }
 
 static int set_name(yoke_socket_place *place, const char *name, size_t size, const yoke_socket_ops *sockets,

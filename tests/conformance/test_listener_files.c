@@ -46,6 +46,7 @@ static int listen_until_killed(void *user)
     place         *p = user;
     yoke_listener *listener;
 
+    alarm(120); /* should nobody be left to kill it */
     CHILD_CHECK(yoke_listener_create(&listener, p->address, NULL) == YOKE_OK);
     CHILD_CHECK(write(p->ready[1], "x", 1) == 1);
     for (;;)

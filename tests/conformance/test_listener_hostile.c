@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -336,6 +335,7 @@ static int serve_until_killed(void *user)
     server        *s = user;
     yoke_listener *listener;
 
+    alarm(120); /* should nobody be left to kill it */
     CHILD_CHECK(yoke_listener_create(&listener, s->address, YOKE_OPTIONS(yoke_listener_options, KEY("secret"))) ==
                 YOKE_OK);
     for (;;)

@@ -62,7 +62,7 @@ static void test_what_is_no_address_is_refused(void **state)
         "",          "unix",        "unix:",          "abstract:",   "tcp:",        "tcp:host",
         "tcp::1",    "tcp:host:",   "tcp:host:65536", "tcp:host:-1", "tcp:host:1x", "tcp:host:000001",
         "tcp:::1:5", "tcp:[::1]",   "tcp:[::1",       "tcp:[::1]5",  "tcp:[]:5",    "tcp:[::1]:",
-        "/tmp/x",    "UNIX:/tmp/x", "udp:host:1",
+        "/tmp/x",    "UNIX:/tmp/x", "udp:host:1",     "tcp:[[]:5",   "tcp:a]:5",    "tcp:[a[]:5",
     };
     yoke_socket_place place = {.name = "unchanged"};
 
