@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <yoke/yoke.h>
@@ -121,13 +123,24 @@ static void test_close_leaves_the_file_of_another_alone(void **state)
 /* ---- races for an address ---- */
 
 #define RACERS 4
-#define ROUNDS 40
+#define ROUNDS 2000
 
 typedef struct race {
     char      address[160];
     yoke__a32 holders, wins;
     int       start[2];
 } race;
+
+/* A file as a dead listener leaves it, unless there is one. */
+static void plant_dead_file(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int                fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    (void)!bind(fd, (struct sockaddr *)&address, sizeof address);
+    close(fd);
+}
 
 /* Whoever gets the address is alone with it, and either closes it or is killed with it. */
 static int race_for_it(void *user)
@@ -151,6 +164,7 @@ static int race_for_it(void *user)
         if (i == ROUNDS / 2)
             raise(SIGKILL); /* its file is there for the others to replace */
         yoke_listener_close(listener);
+        plant_dead_file(r->address + strlen("unix:"));
     }
     return 0;
 }
