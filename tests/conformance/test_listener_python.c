@@ -80,7 +80,11 @@ static int run_python(void *user)
 
 static void need_python(void)
 {
-    if (system("python3 -c 'import multiprocessing.connection, hmac, hashlib' >/dev/null 2>&1") != 0) {
+    static int there = -1; /* each start of a Python takes its time */
+
+    if (there < 0)
+        there = system("python3 -c 'import multiprocessing.connection, hmac, hashlib' >/dev/null 2>&1") == 0;
+    if (!there) {
         print_message("skipped: there is no python3 with multiprocessing\n");
         skip(); /* nothing to talk to */
     }
@@ -89,7 +93,11 @@ static void need_python(void)
 /* Is the Python that is there one that knows only MD5? */
 static bool python_is_old(void)
 {
-    return system("python3 -c 'import sys; sys.exit(sys.version_info >= (3, 12))'") == 0;
+    static int old = -1;
+
+    if (old < 0)
+        old = system("python3 -c 'import sys; sys.exit(sys.version_info >= (3, 12))'") == 0;
+    return old;
 }
 
 static pid_t start_client(const char *address, const char *key)
