@@ -5,6 +5,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv>=1.41)
 # Newer releases of msgpack-c name their C library msgpack-c.
 pkg_search_module(MSGPACK REQUIRED IMPORTED_TARGET msgpack-c msgpack)
+pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
 
 set(yoke_root "${PROJECT_SOURCE_DIR}")
 
@@ -67,7 +68,7 @@ endfunction()
 function(yoke_link_usage target)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${yoke_root}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_link_libraries(${target} PRIVATE PkgConfig::LIBUV PkgConfig::MSGPACK Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(${target} PRIVATE PkgConfig::LIBUV PkgConfig::MSGPACK PkgConfig::NETTLE Threads::Threads ${CMAKE_DL_LIBS})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME yoke)
   yoke_compile_options(${target})
 endfunction()
@@ -83,7 +84,7 @@ function(yoke_add_library)
     target_compile_options(yoke_objects PRIVATE -fno-plt)
   endif()
   target_include_directories(yoke_objects PRIVATE "${yoke_root}/include" "${yoke_root}")
-  target_link_libraries(yoke_objects PRIVATE PkgConfig::LIBUV PkgConfig::MSGPACK Threads::Threads)
+  target_link_libraries(yoke_objects PRIVATE PkgConfig::LIBUV PkgConfig::MSGPACK PkgConfig::NETTLE Threads::Threads)
   set_target_properties(yoke_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
 
   if(YOKE_BUILD_STATIC)

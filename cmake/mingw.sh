@@ -1,6 +1,7 @@
 #!/bin/sh
-# Compiles core/ for 64-bit Windows, to objects only: it must not depend on any system. The MessagePack library has no
-# Windows package here, so its C headers are taken from where this system has them; they are plain C.
+# Compiles core/ for 64-bit Windows, to objects only: it must not depend on any system. The libraries for
+# MessagePack and for digests have no Windows package here, so their C headers are taken from where this system has
+# them; they are plain C.
 # mingw.sh DIRECTORY
 set -eu
 out=$1
@@ -10,7 +11,7 @@ command -v $compiler >/dev/null || {
     exit 1
 }
 mkdir -p "$out/include"
-for header in /usr/include/msgpack.h /usr/include/msgpack; do
+for header in /usr/include/msgpack.h /usr/include/msgpack /usr/include/nettle; do
     [ -e "$out/include/$(basename $header)" ] || ln -s $header "$out/include/"
 done
 count=0

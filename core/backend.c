@@ -195,7 +195,21 @@ static int check_server(const yoke_backend *backend)
                       backend->name);
 }
 
-/* The group that may be left out. */
+/* The groups that may be left out. */
+static int check_socket(const yoke_backend *backend)
+{
+    const yoke_socket_ops *ops = backend->socket;
+    if (!ops)
+        return YOKE_OK;
+    if (ops->struct_size < sizeof *ops)
+        return yoke__fail(YOKE_EINVAL, "backend '%s': group 'socket' has %zu bytes, this library needs %zu",
+                          backend->name, ops->struct_size, sizeof *ops);
+    if (ops->name_limit && ops->listen && ops->unlisten && ops->accept && ops->connect && ops->peer && ops->receive &&
+        ops->send)
+        return YOKE_OK;
+    return yoke__fail(YOKE_EINVAL, "backend '%s' lacks a function of the group 'socket'", backend->name);
+}
+
 static int check_loop(const yoke_backend *backend)
 {
     const yoke_loop_ops *ops = backend->loop;
@@ -230,6 +244,7 @@ static int check_slots(const yoke_backend *backend)
         return yoke__fail(YOKE_EINVAL, "backend '%s' says that it can fork, but lacks the function 'process.fork'",
                           backend->name);
     YOKE_TRY(check_loop(backend));
+    YOKE_TRY(check_socket(backend));
     return check_server(backend);
 }
 

@@ -14,6 +14,7 @@ extern const yoke_code_ops    yoke__posix_code;
 extern const yoke_stream_ops  yoke__uv_streams;
 extern const yoke_system_ops  yoke__posix_system;
 extern const yoke_loop_ops    yoke__uv_guests;
+extern const yoke_socket_ops  yoke__posix_socket;
 
 extern const yoke_backend yoke__posix_backend;
 

@@ -16,6 +16,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -50,6 +51,7 @@
     X(int, lstat, (const char *path, struct stat *out), (path, out), -1)                                               \
     X(int, ftruncate, (int fd, off_t size), (fd, size), -1)                                                            \
     X(int, unlink, (const char *path), (path), -1)                                                                     \
+    X(int, chmod, (const char *path, mode_t mode), (path, mode), -1)                                                   \
     X(int, mkdir, (const char *path, mode_t mode), (path, mode), -1)                                                   \
     X(int, mkfifo, (const char *path, mode_t mode), (path, mode), -1)                                                  \
     X(ssize_t, readlink, (const char *path, char *out, size_t size), (path, out, size), -1)                            \
@@ -74,6 +76,14 @@
     X(int, socket, (int domain, int type, int protocol), (domain, type, protocol), -1)                                 \
     X(int, socketpair, (int domain, int type, int protocol, int ends[2]), (domain, type, protocol, ends), -1)          \
     X(int, bind, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size), -1)                    \
+    X(int, listen, (int fd, int backlog), (fd, backlog), -1)                                                           \
+    X(int, accept, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                       \
+    X(int, connect, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size), -1)                 \
+    X(int, getsockname, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                  \
+    X(int, getpeername, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                  \
+    X(int, getaddrinfo,                                                                                                \
+      (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out),                    \
+      (host, service, hints, out), EAI_SYSTEM)                                                                         \
     X(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),                               \
       (fd, level, name, value, size), -1)                                                                              \
     X(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size), (fd, level, name, value, size),    \
@@ -110,6 +120,7 @@
     X(int, pipe2, (int ends[2], int flags), (ends, flags), -1)                                                         \
     X(int, ppoll, (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),           \
       (fds, count, timeout, mask), -1)                                                                                 \
+    X(int, accept4, (int fd, struct sockaddr *address, socklen_t *size, int flags), (fd, address, size, flags), -1)    \
     X(int, eventfd, (unsigned start, int flags), (start, flags), -1)                                                   \
     X(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1)                                        \
     X(int, fallocate, (int fd, int mode, off_t offset, off_t size), (fd, mode, offset, size), -1)                      \

@@ -12,4 +12,5 @@ const yoke_backend yoke__posix_backend = {
     .stream = &yoke__uv_streams,
     .system = &yoke__posix_system,
     .loop = &yoke__uv_guests,
+    .socket = &yoke__posix_socket,
 };

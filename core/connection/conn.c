@@ -113,7 +113,7 @@ int yoke__conn_create(yoke_conn **out, yoke_native native, uint32_t flags, uint6
         free(conn);
         return rc;
     }
-    rc = streams()->open(&conn->stream, native, flags);
+    rc = streams()->open(&conn->stream, native, flags & (YOKE_STREAM_READ | YOKE_STREAM_WRITE));
     if (rc < 0) {
         yoke__handle_close(handle, NULL);
         free(conn);
@@ -287,22 +287,12 @@ static void destroy(yoke__conn *conn)
     free(conn);
 }
 
-/* Of two that close one handle at the same time, the second finds nothing. */
-static yoke__conn *claim(yoke__handle *handle)
-{
-    yoke__mutex_lock(&all.mutex);
-    yoke__conn *conn = handle->private_[0] == 0 ? handle->extra : NULL;
-    handle->private_[0] = 1;
-    yoke__mutex_unlock(&all.mutex);
-    return conn;
-}
-
 void yoke_conn_close(yoke_conn *handle)
 {
     if (handle == NULL)
         return;
     yoke__handle *checked = yoke__handle_check(handle, YOKE__KIND_CONN);
-    yoke__conn   *conn = checked != NULL ? claim(checked) : NULL;
+    yoke__conn   *conn = checked != NULL ? yoke__handle_claim(checked) : NULL;
     if (conn == NULL)
         return;
     yoke__handle_close(checked, wake);

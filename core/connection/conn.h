@@ -28,6 +28,10 @@ struct yoke_conn {
 #define YOKE__CONN_BUFFER ((size_t)64 * 1024) /* read ahead at most */
 #define YOKE__CONN_FLUSH  INT64_C(1000)       /* ms that closing waits for a message under way */
 
+/* In yoke__conn.flags and what is passed on, beside the stream's: a reset says that something may be lost. Not so between
+ * processes of one machine, where it only says that the other end was closed with messages unread. */
+#define YOKE__CONN_REMOTE 8u
+
 /* States of an end, in yoke__conn.state. */
 enum {
     YOKE__CONN_OPEN = 0,
@@ -47,7 +51,7 @@ typedef struct yoke__conn {
     yoke_conn         *handle;
     yoke_stream       *stream;      /* NULL in MOVED and NOT_PASSED; changes with both turns taken and `guard` held */
     yoke__mutex        guard;       /* keeps the stream from going while a closer interrupts it */
-    uint32_t           flags;       /* YOKE_STREAM_READ, YOKE_STREAM_WRITE */
+    uint32_t           flags;       /* YOKE_STREAM_READ, YOKE_STREAM_WRITE, YOKE__CONN_REMOTE */
     uint64_t           max_message; /* UINT64_MAX: no limit */
     yoke__a32          state;
     struct yoke__conn *next, **link; /* of all connections; under `all` */
@@ -70,7 +74,8 @@ typedef struct yoke__conn {
 
 /* ---- conn.c ---- */
 
-/* Makes an end of an open native, which it takes over on success. flags: YOKE_STREAM_READ, YOKE_STREAM_WRITE. */
+/* Makes an end of an open native, which it takes over on success. flags: YOKE_STREAM_READ, YOKE_STREAM_WRITE,
+ * YOKE__CONN_REMOTE. */
 int yoke__conn_create(yoke_conn **out, yoke_native native, uint32_t flags, uint64_t max_message);
 /* Checks the handle and holds it, so that close waits. NULL: noted (YOKE_EINVAL, YOKE_ECLOSED). */
 yoke__conn *yoke__conn_enter(const yoke_conn *conn);

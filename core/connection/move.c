@@ -9,12 +9,13 @@
 #include <string.h>
 
 /*
- * flags: bits 0 and 1 are the stream's; LIMITED: unread begins with the limit of messages, 8 bytes in this machine's
+ * flags: bits 0 and 1 are the stream's, 3 is YOKE__CONN_REMOTE; LIMITED: unread begins with the limit of messages, 8 bytes in this machine's
  * order (an end moves within one machine). The rest of unread is what the stream would bring next: bytes read ahead, and
  * before them, if a message had begun to be received, its header and what is there of it.
  */
 #define LIMITED 4u
-#define KNOWN   (YOKE_STREAM_READ | YOKE_STREAM_WRITE | LIMITED)
+#define USES    (YOKE_STREAM_READ | YOKE_STREAM_WRITE)
+#define KNOWN   (USES | LIMITED | YOKE__CONN_REMOTE)
 
 static void append(uint8_t **at, const void *data, size_t size)
 {
@@ -157,7 +158,7 @@ int yoke__conn_attach(yoke_conn **out, yoke_native native, const void *unread, s
     const uint8_t *data = unread;
     uint64_t       most = UINT64_MAX;
     yoke_conn     *handle;
-    if ((flags & ~KNOWN) != 0 || (flags & KNOWN & ~LIMITED) == 0 || ((flags & LIMITED) && unread_size < sizeof most))
+    if ((flags & ~KNOWN) != 0 || (flags & USES) == 0 || ((flags & LIMITED) && unread_size < sizeof most))
         return yoke__fail(YOKE_EPROTO, "connection: what came with it is not understood");
     if (flags & LIMITED) {
         memcpy(&most, data, sizeof most);

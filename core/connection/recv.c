@@ -33,6 +33,10 @@ static int ended(const yoke__conn *conn, const yoke_stream_request *request)
         return yoke__fail(YOKE_ECLOSED, "connection: it was closed by another thread");
     if (request->status != YOKE_EEOF && request->status != YOKE_EBROKEN)
         return yoke_backend_fail(request->status, request->native, "connection: receiving failed");
+    bool cut_off = request->status == YOKE_EBROKEN && (conn->flags & YOKE__CONN_REMOTE) != 0;
+    if (between && cut_off)
+        return yoke_backend_fail(YOKE_EBROKEN, request->native,
+                                 "connection: the other end cut it off, and what it sent last may be lost");
     if (between)
         return yoke_backend_fail(YOKE_EEOF, request->native, "connection: the other end is closed");
     return yoke_backend_fail(YOKE_EBROKEN, request->native,

@@ -165,6 +165,15 @@ int yoke__handle_local(yoke__handle **out, yoke__kind kind)
     return YOKE_OK;
 }
 
+void *yoke__handle_claim(yoke__handle *handle)
+{
+    yoke__mutex_lock(&pool.mutex);
+    void *extra = handle->private_[0] == 0 ? handle->extra : NULL;
+    handle->private_[0] = 1;
+    yoke__mutex_unlock(&pool.mutex);
+    return extra;
+}
+
 /* ---- checking -------------------------------------------------------------------------------------------------------- */
 
 static int explain(const yoke__handle *handle, yoke__kind kind)

@@ -27,6 +27,7 @@ typedef enum yoke__kind {
     YOKE__KIND_EVENT,
     YOKE__KIND_BARRIER,
     YOKE__KIND_SHAREABLE,
+    YOKE__KIND_LISTENER, /* handles only */
     YOKE__KIND_COUNT
 } yoke__kind;
 
@@ -138,6 +139,8 @@ void yoke__handle_drop_roles(yoke__handle *handle, uint32_t roles);
 bool yoke__role_somewhere(yoke_domain *domain, yoke__id id, uint32_t role);
 /* A handle that stands for no object of a domain (connections); domain, object and id are zero. YOKE_ENOMEM. */
 int yoke__handle_local(yoke__handle **out, yoke__kind kind);
+/* Of such a handle: its extra for the first who asks, to close it; NULL for all others. Uses private_[0]. */
+void *yoke__handle_claim(yoke__handle *handle);
 /* The handle if it is open and of that kind; else NULL with the error noted: YOKE_EINVAL, or YOKE_ECLOSED if the object
  * went away before this forked child came to hold it (yoke_last_error()->code tells). In a forked child the first call
  * joins the domain and renews the references of all inherited handles. */

@@ -37,6 +37,8 @@ const char *yoke__kind_name(yoke__kind kind)
         return "domain";
     case YOKE__KIND_CONN:
         return "connection";
+    case YOKE__KIND_LISTENER:
+        return "listener";
     default:
         return "thing of an unknown kind";
     }

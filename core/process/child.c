@@ -7,6 +7,7 @@
 #include "options.h"
 
 #include "../backend.h"
+#include "../connection/listener.h"
 #include "../domain/participant.h"
 #include "../error.h"
 
@@ -141,6 +142,7 @@ _Noreturn void yoke__child_run(const yoke__child_start *start)
     yoke__process_record *record = claim_record(start)->object;
     yoke__start_block    *block = yoke__record_block(start->domain, record);
     yoke__conn_close_inherited(start->conns, start->conns ? start->native_count : 0);
+    yoke__listener_close_inherited();
     redirect(start->redirect);
     if (!function && (rc = find_function(&function, block)) < 0)
         not_started(rc, "its function");

@@ -357,6 +357,66 @@ typedef struct yoke_stream_ops {
     yoke_native (*native)(const yoke_stream *stream);
 } yoke_stream_ops;
 
+/* ---- sockets ----------------------------------------------------------------------------------------------------- */
+
+/** Room for the longest name of a place, NUL included. */
+#define YOKE_SOCKET_NAME 512
+
+/** Kinds of places where a socket listens. */
+typedef enum yoke_socket_kind {
+    YOKE_SOCKET_PATH,     /**< a file; name: its path */
+    YOKE_SOCKET_ABSTRACT, /**< a name of the machine's that is no file */
+    YOKE_SOCKET_TCP       /**< name: a host's name or number, without brackets */
+} yoke_socket_kind;
+
+/** Where a socket listens. */
+typedef struct yoke_socket_place {
+    yoke_socket_kind kind;
+    uint16_t         port;                   /**< of TCP; 0 when listening: the system chooses */
+    char             name[YOKE_SOCKET_NAME]; /**< ends with a NUL */
+} yoke_socket_place;
+
+/** A listening socket. Filled by the backend. */
+typedef struct yoke_socket_listener {
+    yoke_native       native;  /**< readable when somebody waits to be accepted */
+    yoke_socket_place place;   /**< with the port that the system chose */
+    uint64_t          file[2]; /**< identity of the socket's file; the backend's */
+} yoke_socket_listener;
+
+/** Who is at the other end of a socket. */
+typedef struct yoke_socket_peer {
+    yoke_socket_place place;     /**< name "": it has none */
+    int64_t           pid;       /**< when the connection was made; 0: not told */
+    int64_t           uid;       /**< -1: not told */
+    bool              same_user; /**< uid is this process's own */
+} yoke_socket_peer;
+
+/** Listening and connecting. What comes of it is made a stream by yoke_stream_ops::open. YOKE_EBUSY is not noted. */
+typedef struct yoke_socket_ops {
+    size_t struct_size;
+    /** Most bytes of a name of that kind, without NUL; 0: the system has no such places. */
+    size_t (*name_limit)(yoke_socket_kind kind);
+    /** Listens. permissions: mode of the file, if there is one. A file that nobody listens at is replaced; of two that
+     *  try at the same time one succeeds. YOKE_EEXIST: somebody listens there, or the file is no socket; YOKE_ENOENT: no
+     *  such directory or host; YOKE_EACCES; YOKE_ENOMEM. */
+    int (*listen)(yoke_socket_listener *out, const yoke_socket_place *place, int backlog, unsigned permissions);
+    /** Closes this process's native. remove: the file goes too, if it is still this listener's. */
+    void (*unlisten)(yoke_socket_listener *listener, bool remove);
+    /** Takes the next who waits. Never blocks. YOKE_EBUSY: nobody does; YOKE_ENOMEM: no descriptors, and whoever waits
+     *  goes on waiting. */
+    int (*accept)(yoke_native *out, yoke_native listener);
+    /** Connects, for timeout nanoseconds at most (INT64_MAX: for ever); looking up a name of a host may take longer.
+     *  YOKE_ENOENT: nobody listens there, or no such host; YOKE_ETIMEDOUT; YOKE_EACCES; YOKE_ENOMEM. */
+    int (*connect)(yoke_native *out, const yoke_socket_place *place, int64_t timeout);
+    /** Who is at the other end. YOKE_ENOTSUP: it is no socket. */
+    int (*peer)(yoke_native native, yoke_socket_peer *out);
+    /** Reads what is there, up to capacity (> 0) bytes, whether or not the native blocks. YOKE_EBUSY: nothing is;
+     *  YOKE_EEOF; YOKE_EBROKEN: the peer was cut off. */
+    int (*receive)(yoke_native native, void *data, size_t capacity, size_t *size);
+    /** Writes all or fails: for a few hundred bytes on a new connection. Never blocks. YOKE_EBROKEN. */
+    int (*send)(yoke_native native, const void *data, size_t size);
+} yoke_socket_ops;
+
 /* ---- event loops of the caller ----------------------------------------------------------------------------------- */
 
 /** Something of core's on an event loop of the caller's. Opaque; the backend's. */
@@ -416,7 +476,7 @@ enum {
     YOKE_CAP_PASS_NATIVES = 8 /**< channel_send carries natives */
 };
 
-/** A backend: all groups, of which only `loop` may be left out. */
+/** A backend: all groups, of which only `loop` and `socket` may be left out. */
 typedef struct yoke_backend {
     size_t                  struct_size;
     const char             *name;
@@ -428,7 +488,8 @@ typedef struct yoke_backend {
     const yoke_code_ops    *code;
     const yoke_stream_ops  *stream;
     const yoke_system_ops  *system;
-    const yoke_loop_ops    *loop; /**< NULL: things can't be watched from the caller's loop */
+    const yoke_loop_ops    *loop;   /**< NULL: things can't be watched from the caller's loop */
+    const yoke_socket_ops  *socket; /**< NULL: no listeners and clients; with it, stream takes sockets */
 } yoke_backend;
 
 /** Adds a backend to those built in. It must live as long as the process. YOKE_EEXIST: the name is taken;

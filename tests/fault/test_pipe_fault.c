@@ -16,6 +16,7 @@
 #include "core/connection/conn.h"
 
 #include "fault/fault.h"
+#include "fault/memory.h"
 #include "support/child.h"
 
 #define LONG ((size_t)1000000)
@@ -126,34 +127,6 @@ static void test_each_call_that_fails_is_an_error_or_got_round(void **state)
 }
 
 /* ---- memory ---- */
-
-/* The sanitizers have an allocator of their own, and other C libraries no second name for theirs. */
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define FAILS_MEMORY true
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-
-static long allocations, failing; /* the failing-th from now on fails; 0: none */
-
-static bool fails(void)
-{
-    return failing > 0 && ++allocations == failing;
-}
-
-void *malloc(size_t size)
-{
-    return fails() ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __libc_calloc(count, size);
-}
-#else
-#define FAILS_MEMORY false
-static long allocations, failing;
-#endif
 
 static int fail_every_allocation(void *user)
 {

@@ -174,6 +174,32 @@ static int without_loops(void *user)
     return 0;
 }
 
+/* The other one: listeners and clients say so. */
+static int without_sockets(void *user)
+{
+    static yoke_backend    none;
+    static yoke_socket_ops half;
+    yoke_backend           b = *yoke_backend_find("posix");
+    yoke_listener         *listener;
+    yoke_conn             *conn;
+    (void)user;
+    half = *b.socket;
+    half.peer = NULL;
+    b.name = "half";
+    b.socket = &half;
+    CHILD_CHECK(yoke_backend_register(&b) == YOKE_EINVAL && noted(YOKE_EINVAL, "group 'socket'"));
+    half.struct_size = 8;
+    CHILD_CHECK(yoke_backend_register(&b) == YOKE_EINVAL && noted(YOKE_EINVAL, "group 'socket' has 8 bytes"));
+    none = b;
+    none.name = "none";
+    none.socket = NULL;
+    CHILD_CHECK(yoke_backend_register(&none) == YOKE_OK && yoke_backend_choose("none") == YOKE_OK);
+    CHILD_CHECK(yoke_listener_create(&listener, "unix:/tmp/none", NULL) == YOKE_ENOTSUP &&
+                noted(YOKE_ENOTSUP, "'none'"));
+    CHILD_CHECK(yoke_client_connect(&conn, "unix:/tmp/none", NULL, 0) == YOKE_ENOTSUP);
+    return 0;
+}
+
 static int too_many(void *user)
 {
     static yoke_backend many[40];
@@ -254,6 +280,7 @@ static void a_table_that_cannot_work_is_refused_with_a_sentence(void **state)
     (void)state;
     run_in_child(damaged_tables);
     run_in_child(without_loops);
+    run_in_child(without_sockets);
     run_in_child(too_many);
 }
 
