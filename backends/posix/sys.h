@@ -81,8 +81,7 @@
     X(int, connect, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size), -1)                 \
     X(int, getsockname, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                  \
     X(int, getpeername, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                  \
-    X(int, getaddrinfo,                                                                                                \
-      (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out),                    \
+    X(int, getaddrinfo, (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out),  \
       (host, service, hints, out), EAI_SYSTEM)                                                                         \
     X(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),                               \
       (fd, level, name, value, size), -1)                                                                              \
