@@ -54,11 +54,11 @@ typedef struct yoke__ring {
     yoke__a64 next;     /* offset of the ring that follows, 0 before; stored once, under the producers' lock */
     uint64_t  reserved[5];
     /* producers' line: written under their lock */
-    yoke__a64 tail;      /* the release store is the commit of a put; pairs with the acquire load in ring_oldest */
+    yoke__a64 tail;      /* the release store is the commit of a put; pairs with the acquire load in ring_look_for */
     uint64_t  head_seen; /* an old head */
     uint64_t  reserved_tail[6];
     /* consumers' line: written under their lock */
-    yoke__a64 head;      /* the release store gives the space back; pairs with the acquire load in ring_room */
+    yoke__a64 head;      /* the release store gives the space back; pairs with the acquire load in has_room (ring.c) */
     yoke__a64 tail_seen; /* an old tail */
     uint64_t  reserved_head[6];
 } yoke__ring;
@@ -67,7 +67,7 @@ _Static_assert(offsetof(yoke__ring, tail) == 64, "shared layout");
 _Static_assert(offsetof(yoke__ring, head) == 128, "shared layout");
 
 /* A message outside the rings. Owned by its producer's token until a consumer holds it (or either dies); written by its
- * owner, but for next. The ids of the objects in it stand before the payload. */
+ * owner, but for next, ticket and mark. The ids of the objects in it stand before the payload. */
 typedef struct yoke__message_block {
     uint32_t  tag;
     uint32_t  content; /* yoke__content */

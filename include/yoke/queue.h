@@ -124,8 +124,9 @@ typedef struct yoke_bytes {
 } yoke_bytes;
 
 /**
- * Puts several messages, in order, with one lock and one wake-up for as many as fit at a time. Each counts by itself: a
- * death in the middle leaves the first ones put.
+ * Puts several messages, in order, with one lock and one wake-up for as many as fit at a time; one of more than 4080 bytes,
+ * and each of a joinable queue, takes a lock of its own. Each counts by itself: a death in the middle leaves the first ones
+ * put.
  *
  * @param count   How many messages; 0 is fine.
  * @param put     If not NULL: how many were put, whatever the call answers.
@@ -182,7 +183,9 @@ YOKE_API void yoke_queue_abort(yoke_queue *queue, yoke_slot *slot);
  * @retval YOKE_EMSGSIZE  The buffer is too small; *size tells, and the message stays where it was.
  * @retval YOKE_ETYPE     The next message is a variant; it stays.
  * @retval YOKE_ESHUTDOWN Shut down, and nothing is left.
- * @retval YOKE_EORPHANED Still empty, and no process is left that could put; only with report_orphaned.
+ * @retval YOKE_EORPHANED Still empty, and no process is left that could put; only with report_orphaned. In a joinable
+ *                        queue a task that is not done counts as something that may come, the caller's own too; what
+ *                        another has only peeked in a queue that is not joinable doesn't, and may come back later.
  * @retval YOKE_EINVAL    Not an open queue, or buffer is NULL.
  * @retval YOKE_EACCES    This handle has given up getting.
  * @retval YOKE_ECLOSED   Another thread closed the handle during the wait.
