@@ -18,7 +18,8 @@
 #define PRODUCERS 4
 #define CONSUMERS 4
 #define TOTAL     400000u
-#define LEAST     (TOTAL / PRODUCERS / 100) /* a hundredth of a fair share */
+/* A thousandth of a fair share: on a busy machine a process may have had a CPU for a moment only; who starves has none. */
+#define LEAST (TOTAL / PRODUCERS / 1000)
 
 /* ---- shares ------------------------------------------------------------------------------------------------------------ */
 
