@@ -355,8 +355,8 @@ static bool is_full(void)
 static double allowance(const crash_case *test)
 {
     const char *text = getenv("YOKE_CRASH_SECONDS");
-    double      seconds = text && *text ? strtod(text, NULL) : 4;
-    return is_full() ? 1e9 : test->expect_fault ? seconds * 20 : test->part ? seconds / test->part : seconds;
+    double      seconds = text && *text ? strtod(text, NULL) : 2;
+    return is_full() ? 1e9 : test->expect_fault ? seconds * 40 : test->part ? seconds / test->part : seconds;
 }
 
 static size_t points_of(const trace *way, unsigned stride)

@@ -9,7 +9,7 @@
  * Everything but enter, operation and recover runs in the calling process. The operation must not block for good: a
  * victim is alone, whoever it waits for must be running.
  *
- * A case gets YOKE_CRASH_SECONDS (4 unless set) and makes as many trials in that time as it can, spread evenly over the
+ * A case gets YOKE_CRASH_SECONDS (2 unless set) and makes as many trials in that time as it can, spread evenly over the
  * operation. With YOKE_CRASH_FULL=1 it makes all of them, at every single instruction, however long that takes.
  */
 #ifndef YOKE_TESTS_CRASH_HARNESS_H
