@@ -97,19 +97,14 @@ static int wait_for_readers(yoke__waiter *waiter, yoke__handle *handle, yoke__de
     }
 }
 
-/* deadline 0: there was no wait so far. */
-static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline deadline, int64_t timeout)
+static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline deadline)
 {
-    yoke__rwlock_state *state = handle->object;
-
     yoke__fence_after_exchange();
-    if (!anybody_in(state))
+    if (!anybody_in(handle->object))
         return YOKE_OK;
-    yoke__handle_enter(handle);
     yoke__wait_begin(handle->domain, handle->id);
-    int result = wait_for_readers(waiter, handle, deadline ? deadline : yoke__deadline_after(timeout));
+    int result = wait_for_readers(waiter, handle, deadline);
     yoke__wait_end(handle->domain);
-    yoke__handle_exit(handle);
     return result;
 }
 
@@ -143,27 +138,50 @@ static int turn_back(const yoke__waiter *waiter, yoke__handle *handle, int resul
                       reader ? yoke__thread_describe(handle->domain, reader, who, sizeof who) : "others until now");
 }
 
-int yoke__rwlock_acquire_exclusive(yoke__handle *handle, int64_t timeout)
+static void enter(yoke_domain *domain, yoke__rwlock_state *state)
+{
+    yoke__a32_store_release(&state->entered, yoke__a32_load_relaxed(&domain->token));
+}
+
+/* has_gate: there are readers to wait for. */
+static int acquire_slowly(yoke__handle *handle, bool has_gate, int64_t timeout)
 {
     yoke_domain        *domain = handle->domain;
     yoke__rwlock_state *state = handle->object;
-    yoke__deadline      deadline = 0;
+    yoke__deadline      deadline = yoke__deadline_after(timeout);
     yoke__waiter        waiter;
     int                 result = YOKE_OK;
 
-    YOKE_TRY(has_it_already(handle));
     yoke__waiter_init(&waiter, domain, handle->id, &state->gate);
-    if (!yoke__lock_take(domain, &state->gate)) {
-        deadline = yoke__deadline_after(timeout);
+    if (!has_gate)
         result = yoke__lock_acquire_until(&waiter, handle, &state->gate, deadline, &state->entered);
-    }
     if (result < 0)
         return yoke__waiter_failed(&waiter, result, timeout);
     yoke__a32_store_release(&state->entered, 0); /* of a dead one, noted by now */
-    int drained = drain(&waiter, handle, deadline, timeout);
+    int drained = drain(&waiter, handle, deadline);
     if (drained != YOKE_OK)
         return turn_back(&waiter, handle, drained, timeout);
-    yoke__a32_store_release(&state->entered, yoke__a32_load_relaxed(&domain->token));
+    enter(domain, state);
+    return result;
+}
+
+/* Whatever becomes of a wait, the gate is written to after it, so the handle may not go before. */
+int yoke__rwlock_acquire_exclusive(yoke__handle *handle, int64_t timeout)
+{
+    yoke__rwlock_state *state = handle->object;
+
+    YOKE_TRY(has_it_already(handle));
+    bool has_gate = yoke__lock_take(handle->domain, &state->gate);
+    if (has_gate) {
+        yoke__fence_after_exchange();
+        if (!anybody_in(state)) {
+            enter(handle->domain, state);
+            return YOKE_OK;
+        }
+    }
+    yoke__handle_enter(handle);
+    int result = acquire_slowly(handle, has_gate, timeout);
+    yoke__handle_exit(handle);
     return result;
 }
 
