@@ -108,6 +108,16 @@ static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline dead
     return result;
 }
 
+int yoke__shared_too_long(const yoke__handle *handle, uint64_t reader, const char *why, int64_t timeout)
+{
+    char what[128], who[YOKE__NAME_SIZE + 64];
+
+    return yoke__fail(YOKE_ETIMEDOUT, "%s: not acquired within %lld ms, %sshared by %s",
+                      yoke__object_describe(handle->domain, handle->id, what, sizeof what),
+                      (long long)(timeout > 0 ? timeout : 0), why,
+                      reader ? yoke__thread_describe(handle->domain, reader, who, sizeof who) : "others until now");
+}
+
 static int has_it_already(yoke__handle *handle)
 {
     yoke__rwlock_state *state = handle->object;
@@ -127,15 +137,10 @@ static int turn_back(const yoke__waiter *waiter, yoke__handle *handle, int resul
     yoke__rwlock_state *state = handle->object;
     const yoke__share  *share = anybody_in(state);
     uint64_t            reader = share ? yoke__a64_load_acquire(&share->holder) : 0;
-    char                what[128], who[YOKE__NAME_SIZE + 64];
 
     yoke__gate_open(handle->domain, state);
-    if (result != YOKE_ETIMEDOUT)
-        return yoke__waiter_failed(waiter, result, timeout);
-    return yoke__fail(YOKE_ETIMEDOUT, "%s: not acquired within %lld ms, shared by %s",
-                      yoke__object_describe(handle->domain, handle->id, what, sizeof what),
-                      (long long)(timeout > 0 ? timeout : 0),
-                      reader ? yoke__thread_describe(handle->domain, reader, who, sizeof who) : "others until now");
+    return result == YOKE_ETIMEDOUT ? yoke__shared_too_long(handle, reader, "", timeout)
+                                    : yoke__waiter_failed(waiter, result, timeout);
 }
 
 static void enter(yoke_domain *domain, yoke__rwlock_state *state)
@@ -232,7 +237,8 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep_entered(domain, &state->gate, dead, &state->entered);
 }
 
-/* Who has the gate waits for readers; all others wait for who has the gate. */
+/* Who has the gate waits for readers; all others wait for who has the gate, or for a place if that is free. Among several
+ * places it waits for any one, which is no edge. */
 static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
 {
     const yoke__rwlock_state *state = object;
@@ -240,7 +246,7 @@ static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waite
     uint32_t                  places = yoke__a32_load_relaxed(&state->places);
 
     (void)domain;
-    if (count == 0 || out->holder != waiter)
+    if (count == 0 ? places != 1 : out->holder != waiter)
         return count;
     count = 0;
     for (uint32_t i = 0; i < places && i < YOKE__PLACES_MAX && count < most; i++) {

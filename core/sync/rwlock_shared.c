@@ -260,6 +260,15 @@ static int one_more(const yoke__handle *handle, yoke__share *share)
     return with_news(handle->object);
 }
 
+static int no_place(const entry *e, int64_t timeout)
+{
+    uint64_t reader = 0;
+
+    for (uint32_t i = 0; reader == 0 && i < yoke__a32_load_relaxed(&e->state->places); i++)
+        reader = yoke__a64_load_acquire(&e->state->shares[i].holder);
+    return yoke__shared_too_long(e->handle, reader, "its places are all taken: ", timeout);
+}
+
 /* The share is signed, or the reason of the failure read, in the object: so the handle may not go before. */
 static int acquire_slowly(entry *e, int64_t timeout)
 {
@@ -272,6 +281,8 @@ static int acquire_slowly(entry *e, int64_t timeout)
     if (result == YOKE_OK) {
         yoke__share_sign(domain, e->share);
         result = with_news(e->state);
+    } else if (result == YOKE_ETIMEDOUT && !e->share) {
+        result = no_place(e, timeout);
     } else {
         result = yoke__waiter_failed(&e->waiter, result, timeout);
     }
