@@ -72,7 +72,7 @@ const char *yoke__entry_name(yoke_domain *domain, const yoke__entry *entry)
 yoke__root *yoke__directory_root(yoke_domain *domain)
 {
     yoke__entry *entry = yoke__entry_live(domain, YOKE__ROOT_ID);
-    return entry ? yoke__entry_object(domain, entry) : NULL;
+    return entry ? yoke__domain_check(domain, yoke__a64_load_relaxed(&entry->offset), sizeof(yoke__root)) : NULL;
 }
 
 static bool root_links(yoke_domain *domain, uint64_t offset)
@@ -128,6 +128,12 @@ static int make_root(yoke_domain *domain)
     return YOKE_OK;
 }
 
+static uint32_t damaged(const char *what, uint32_t index)
+{
+    (void)yoke__fail(YOKE_EPROTO, "the domain is damaged: its %s leads to entry %lu", what, (unsigned long)index);
+    return 0;
+}
+
 /* Index of an entry that is free, or 0 with the error noted. */
 static uint32_t take_index(yoke_domain *domain)
 {
@@ -135,6 +141,8 @@ static uint32_t take_index(yoke_domain *domain)
     uint32_t      free = yoke__a32_load_relaxed(&header->directory_free);
     if (free) {
         yoke__entry *entry = yoke__entry_at(domain, free - 1);
+        if (!entry || free == 1 || yoke__entry_state_of(yoke__a64_load_relaxed(&entry->word)) != YOKE__ENTRY_FREE)
+            return damaged("list of free entries", free - 1);
         yoke__a32_store_relaxed(&header->directory_free, yoke__a32_load_relaxed(&entry->next_free));
         return free - 1;
     }
@@ -143,9 +151,13 @@ static uint32_t take_index(yoke_domain *domain)
         index = 1; /* 0 is the root's */
     uint32_t within;
     uint32_t k = chunk_of(index, &within);
-    if (!yoke__entry_at(domain, index) && make_chunk(domain, k) != YOKE_OK)
-        return 0;
-    yoke__a32_store_relaxed(&header->directory_count, index + 1);
+    if (!yoke__entry_at(domain, index)) {
+        if (within != 0) /* chunks are made for their first entry */
+            return damaged("number of entries", index);
+        if (make_chunk(domain, k) != YOKE_OK)
+            return 0;
+    }
+    yoke__a32_store_release(&header->directory_count, index + 1); /* after the chunk: see validate_directory() */
     return index;
 }
 
@@ -157,11 +169,14 @@ static void count_making(yoke_domain *domain, uint32_t n)
 
 int yoke__directory_reserve(yoke_domain *domain, yoke__kind kind, yoke__id *id)
 {
-    if (!yoke__directory_root(domain))
+    if (!yoke__directory_root(domain)) {
+        if (yoke__entry_live(domain, YOKE__ROOT_ID))
+            return yoke__fail(YOKE_EPROTO, "the domain is damaged: its root lies outside of it");
         YOKE_TRY(make_root(domain));
+    }
     uint32_t index = take_index(domain);
     if (!index)
-        return YOKE_ENOMEM;
+        return yoke__noted();
     yoke__entry *entry = yoke__entry_at(domain, index);
     uint32_t     generation = yoke__entry_generation(yoke__a64_load_relaxed(&entry->word));
     if (!generation)

@@ -3,6 +3,7 @@
 
 #include "../backend.h"
 #include "../error.h"
+#include "directory.h"
 #include "heap.h"
 
 #include <stdio.h>
@@ -265,6 +266,28 @@ static int validate_sizes(const yoke__header *header, const yoke__domain_expecte
     return YOKE_OK;
 }
 
+/* Every chunk lies in the memory, and they have room for the entries. Chunks come in order, each before the entries in it
+ * are counted: so the count is read first. */
+static int validate_directory(const yoke__header *header, const yoke__domain_expected *expected)
+{
+    uint32_t count = yoke__a32_load_acquire(&header->directory_count);
+    uint64_t room = 0;
+    bool     gap = false;
+    for (uint32_t k = 0; k < YOKE__DIRECTORY_CHUNKS; k++) {
+        uint64_t at = yoke__a64_load_acquire(&header->directory[k]);
+        uint64_t committed = yoke__a64_load_acquire(&header->committed);
+        uint64_t entries = (uint64_t)YOKE__DIRECTORY_FIRST << k;
+        gap |= at == 0;
+        if (at == 0)
+            continue;
+        if (at < YOKE__BLOCK_FIRST || at % YOKE__GRANULE != 0 || entries * sizeof(yoke__entry) > committed ||
+            at > committed - entries * sizeof(yoke__entry))
+            return mismatch(expected, "directory", at, 0);
+        room += gap ? 0 : entries;
+    }
+    return count <= room ? YOKE_OK : mismatch(expected, "directory's count", count, room);
+}
+
 int yoke__domain_validate(const yoke_memory *memory, const yoke__domain_expected *expected)
 {
     const yoke_backend *backend = yoke__backend();
@@ -282,6 +305,7 @@ int yoke__domain_validate(const yoke_memory *memory, const yoke__domain_expected
     }
     YOKE_TRY(backend->memory->size(memory, &size));
     YOKE_TRY(validate_sizes(header, expected, size));
+    YOKE_TRY(validate_directory(header, expected));
     YOKE_TRY(backend->life->self(&self));
     if (header->space != self.space) {
         return mismatch(expected, "pid namespace or boot", header->space, self.space);

@@ -136,8 +136,12 @@ static int check_handle(packing *p, uint32_t kind, uint32_t flags, const void *h
         } it = {handle};
         if (yoke__domain_of(&domain, it.domain) == YOKE_OK)
             return YOKE_OK;
-    } else if (yoke__handle_check(handle, yoke__kind_of_handle(kind))) {
-        return YOKE_OK;
+    } else {
+        const yoke__handle *checked = yoke__handle_check(handle, yoke__kind_of_handle(kind));
+        if (checked && kind == YOKE_H_lock && checked->id == 0)
+            return refuse(p, YOKE_ENOTSUP, "is a lock borrowed from a value or an array: pass that one");
+        if (checked)
+            return YOKE_OK;
     }
     return yoke__fail_in(YOKE_EINVAL, "%s", place(p, text));
 }

@@ -79,9 +79,7 @@ int yoke__lock_acquire_until(yoke__waiter *waiter, yoke__handle *handle, yoke__l
                              .look = yoke__waiter_look,
                              .user = waiter};
 
-    yoke__handle_enter(handle);
     int result = yoke__owner_acquire_with(waiter->domain, &state->word, &wait);
-    yoke__handle_exit(handle);
     return result >= 0 ? acquired(waiter->domain, state, &wait, result) : result;
 }
 
@@ -96,17 +94,25 @@ static bool take_unrepaired(yoke_domain *domain, yoke__lock_state *state)
     return true;
 }
 
-int yoke__lock_acquire(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout)
+int yoke__lock_acquire_inside(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout)
 {
     yoke__waiter waiter;
 
-    if (take_unrepaired(handle->domain, state))
-        return yoke__a32_load_relaxed(&state->word) & YOKE__TOKEN_FLAG ? YOKE_OWNER_DIED : YOKE_OK;
     yoke__waiter_init(&waiter, handle->domain, id, state);
     if (timeout > 0)
         YOKE_TRY(yoke__waiter_check_self(&waiter));
     int result = yoke__lock_acquire_until(&waiter, handle, state, yoke__deadline_after(timeout), NULL);
     return result >= 0 ? result : yoke__waiter_failed(&waiter, result, timeout);
+}
+
+int yoke__lock_acquire(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout)
+{
+    if (take_unrepaired(handle->domain, state))
+        return yoke__a32_load_relaxed(&state->word) & YOKE__TOKEN_FLAG ? YOKE_OWNER_DIED : YOKE_OK;
+    yoke__handle_enter(handle);
+    int result = yoke__lock_acquire_inside(handle, id, state, timeout);
+    yoke__handle_exit(handle);
+    return result;
 }
 
 bool yoke__lock_held(const yoke__lock_state *state)
@@ -141,6 +147,40 @@ int yoke__lock_may_release(yoke__handle *handle, yoke__id id, const yoke__lock_s
     return yoke__lock_held(state) ? yoke__holder_is_other(&waiter, verb) : nobody_holds(handle, id, verb);
 }
 
+/*
+ * Takes the lock from a dead holder, as anybody might, and notes the death. Who dies here has died holding it, and the
+ * flag of the first death stands already. YOKE_ETIMEDOUT: it is a living one's by now.
+ */
+static int take_from_dead(yoke_domain *domain, yoke__lock_state *state, yoke__a32 *entered)
+{
+    yoke__owner_wait wait = {.deadline = 0, .mark = mark_of(state), .entered = entered};
+    int              result = yoke__owner_acquire_with(domain, &state->word, &wait);
+
+    yoke__lock_note(domain, state, &wait, result);
+    return result;
+}
+
+/* By anybody; whose it was is settled by the word that is changed. A dead holder's goes by way of us, so that its death is
+ * told of to the next one; if another was faster, that one has been told. */
+static int release_whosever(yoke__handle *handle, yoke__id id, yoke__lock_state *state)
+{
+    yoke_domain *domain = handle->domain;
+    uint32_t     stood = yoke__a32_load_relaxed(&state->word);
+
+    do {
+        yoke__token owner = stood & YOKE__TOKEN_MASK;
+        if (owner == 0)
+            return nobody_holds(handle, id, "released");
+        if (owner == yoke__a32_load_relaxed(&domain->token) || yoke__token_alive(domain, owner))
+            continue;
+        int result = take_from_dead(domain, state, NULL);
+        if (result >= 0)
+            (void)yoke__owner_release_keep(domain, &state->word);
+        return result >= 0 || result == YOKE_ETIMEDOUT ? YOKE_OK : result;
+    } while (!yoke__owner_release_of(domain, &state->word, &stood));
+    return YOKE_OK;
+}
+
 int yoke__lock_release(yoke__handle *handle, yoke__id id, yoke__lock_state *state)
 {
     if (rules_of(state) & YOKE__OWNER_RELEASES) {
@@ -148,9 +188,7 @@ int yoke__lock_release(yoke__handle *handle, yoke__id id, yoke__lock_state *stat
         yoke__lock_let_go(handle->domain, state);
         return YOKE_OK;
     }
-    if ((yoke__owner_release_keep(handle->domain, &state->word) & YOKE__TOKEN_MASK) != 0)
-        return YOKE_OK;
-    return nobody_holds(handle, id, "released");
+    return release_whosever(handle, id, state);
 }
 
 void yoke__lock_wake(yoke_domain *domain, yoke__lock_state *state)
@@ -161,16 +199,13 @@ void yoke__lock_wake(yoke_domain *domain, yoke__lock_state *state)
 
 /* ---- deaths ------------------------------------------------------------------------------------------------------ */
 
-/* Takes the lock for a moment, as anybody might; who dies here has died holding it, and is swept in turn. Afterwards the
- * lock is still held by a dead one, only that its token stands nowhere any more. */
+/* Takes the lock for a moment; who dies here is swept in turn. Afterwards the lock is still held by a dead one, only that
+ * its token stands nowhere any more. */
 void yoke__lock_sweep_entered(yoke_domain *domain, yoke__lock_state *state, yoke__token dead, yoke__a32 *entered)
 {
-    yoke__owner_wait wait = {.deadline = 0, .mark = mark_of(state), .entered = entered};
-
     if ((yoke__a32_load_relaxed(&state->word) & YOKE__TOKEN_MASK) != dead)
         return;
-    int result = yoke__owner_acquire_with(domain, &state->word, &wait);
-    yoke__lock_note(domain, state, &wait, result);
+    int result = take_from_dead(domain, state, entered);
     if (entered && result >= 0)
         yoke__a32_store_release(entered, 0); /* told of */
     if (result == YOKE_OWNER_DIED)

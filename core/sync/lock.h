@@ -109,7 +109,10 @@ int yoke__lock_agree(const char *what, const yoke__lock_state *state, uint32_t r
  * id: the object that the lock is in, for texts and diagnosis. */
 int yoke__lock_acquire(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout);
 int yoke__lock_release(yoke__handle *handle, yoke__id id, yoke__lock_state *state);
-/* The waiting half of it: no look whether it is free, no error noted. waiter: of the caller, made for the lock. entered: as
+/* The slow half of acquire, for who touches the object afterwards: between yoke__handle_enter() and yoke__handle_exit() of
+ * the caller's, so that the handle does not go before. */
+int yoke__lock_acquire_inside(yoke__handle *handle, yoke__id id, yoke__lock_state *state, int64_t timeout);
+/* The waiting half of it: no look whether it is free, no error noted; inside, too. waiter: of the caller, made for the lock. entered: as
  * in yoke__owner_wait, or NULL. */
 int yoke__lock_acquire_until(struct yoke__waiter *waiter, yoke__handle *handle, yoke__lock_state *state,
                              yoke__deadline deadline, const yoke__a32 *entered);

@@ -136,26 +136,37 @@ void yoke__owner_release(yoke_domain *domain, yoke__a32 *word)
         wake_one(domain, word);
 }
 
-/* Not by an AND, which would be a loop too wherever what stood there is asked for. */
-static uint32_t leave(yoke_domain *domain, yoke__a32 *word, yoke__token token)
+/* While the token in *stood has the word. Not by an AND, which would be a loop too wherever what stood there is asked
+ * for. */
+static bool leave(yoke_domain *domain, yoke__a32 *word, uint32_t *stood, yoke__token token)
 {
-    uint32_t stood = yoke__a32_load_relaxed(word);
+    yoke__token owner = *stood & YOKE__TOKEN_MASK;
 
     do {
-        if ((stood & YOKE__TOKEN_MASK) == 0)
-            return stood;
-    } while (!yoke__a32_cas_acq_rel(word, &stood, (stood & YOKE__TOKEN_FLAG) | token));
-    if ((stood & YOKE__WAITERS) != 0)
+        if ((*stood & YOKE__TOKEN_MASK) != owner)
+            return false;
+    } while (!yoke__a32_cas_acq_rel(word, stood, (*stood & YOKE__TOKEN_FLAG) | token));
+    if ((*stood & YOKE__WAITERS) != 0)
         wake_one(domain, word);
-    return stood;
+    return true;
+}
+
+bool yoke__owner_release_of(yoke_domain *domain, yoke__a32 *word, uint32_t *stood)
+{
+    return leave(domain, word, stood, 0);
 }
 
 uint32_t yoke__owner_release_keep(yoke_domain *domain, yoke__a32 *word)
 {
-    return leave(domain, word, 0);
+    uint32_t stood = yoke__a32_load_relaxed(word);
+
+    (void)leave(domain, word, &stood, 0);
+    return stood;
 }
 
 void yoke__owner_leave(yoke_domain *domain, yoke__a32 *word)
 {
-    (void)leave(domain, word, YOKE__TOKEN_GONE);
+    uint32_t stood = yoke__a32_load_relaxed(word);
+
+    (void)leave(domain, word, &stood, YOKE__TOKEN_GONE);
 }

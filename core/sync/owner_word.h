@@ -41,7 +41,10 @@ typedef struct yoke__owner_wait {
  * are set. */
 int yoke__owner_try(yoke_domain *domain, yoke__a32 *word, yoke__owner_wait *wait);
 int yoke__owner_acquire_with(yoke_domain *domain, yoke__a32 *word, yoke__owner_wait *wait);
-/* By anybody. Returns what stood there: without a token, nobody held it and nothing has happened. */
+/* By anybody, from the owner whose token is in *stood, which is not 0; false, with *stood renewed: it is another's by now,
+ * or nobody's. */
+bool yoke__owner_release_of(yoke_domain *domain, yoke__a32 *word, uint32_t *stood);
+/* By the owner. Returns what stood there. */
 uint32_t yoke__owner_release_keep(yoke_domain *domain, yoke__a32 *word);
 /* By the owner, who took it over for recovery: whoever acquires it next takes it over once more. */
 void yoke__owner_leave(yoke_domain *domain, yoke__a32 *word);

@@ -33,10 +33,16 @@ int yoke__rlock_acquire_levels(yoke__handle *handle, yoke__id id, yoke__rlock_st
                                int64_t timeout)
 {
     yoke__lock_state *lock = &state->lock;
-    int result = yoke__lock_take(handle->domain, lock) ? YOKE_OK : yoke__lock_acquire(handle, id, lock, timeout);
 
+    if (yoke__lock_take(handle->domain, lock)) {
+        yoke__a32_store_relaxed(&lock->depth, levels);
+        return YOKE_OK;
+    }
+    yoke__handle_enter(handle);
+    int result = yoke__lock_acquire_inside(handle, id, lock, timeout);
     if (result >= 0) /* what a dead holder counted is not ours */
         yoke__a32_store_relaxed(&lock->depth, levels);
+    yoke__handle_exit(handle);
     return result;
 }
 

@@ -97,20 +97,25 @@ static int wait_for_readers(yoke__waiter *waiter, yoke__handle *handle, yoke__de
     }
 }
 
-/* deadline 0: there was no wait so far. */
-static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline deadline, int64_t timeout)
+static int drain(yoke__waiter *waiter, yoke__handle *handle, yoke__deadline deadline)
 {
-    yoke__rwlock_state *state = handle->object;
-
     yoke__fence_after_exchange();
-    if (!anybody_in(state))
+    if (!anybody_in(handle->object))
         return YOKE_OK;
-    yoke__handle_enter(handle);
     yoke__wait_begin(handle->domain, handle->id);
-    int result = wait_for_readers(waiter, handle, deadline ? deadline : yoke__deadline_after(timeout));
+    int result = wait_for_readers(waiter, handle, deadline);
     yoke__wait_end(handle->domain);
-    yoke__handle_exit(handle);
     return result;
+}
+
+int yoke__shared_too_long(const yoke__handle *handle, uint64_t reader, const char *why, int64_t timeout)
+{
+    char what[128], who[YOKE__NAME_SIZE + 64];
+
+    return yoke__fail(YOKE_ETIMEDOUT, "%s: not acquired within %lld ms, %sshared by %s",
+                      yoke__object_describe(handle->domain, handle->id, what, sizeof what),
+                      (long long)(timeout > 0 ? timeout : 0), why,
+                      reader ? yoke__thread_describe(handle->domain, reader, who, sizeof who) : "others until now");
 }
 
 static int has_it_already(yoke__handle *handle)
@@ -132,38 +137,56 @@ static int turn_back(const yoke__waiter *waiter, yoke__handle *handle, int resul
     yoke__rwlock_state *state = handle->object;
     const yoke__share  *share = anybody_in(state);
     uint64_t            reader = share ? yoke__a64_load_acquire(&share->holder) : 0;
-    char                what[128], who[YOKE__NAME_SIZE + 64];
 
     yoke__gate_open(handle->domain, state);
-    if (result != YOKE_ETIMEDOUT)
-        return yoke__waiter_failed(waiter, result, timeout);
-    return yoke__fail(YOKE_ETIMEDOUT, "%s: not acquired within %lld ms, shared by %s",
-                      yoke__object_describe(handle->domain, handle->id, what, sizeof what),
-                      (long long)(timeout > 0 ? timeout : 0),
-                      reader ? yoke__thread_describe(handle->domain, reader, who, sizeof who) : "others until now");
+    return result == YOKE_ETIMEDOUT ? yoke__shared_too_long(handle, reader, "", timeout)
+                                    : yoke__waiter_failed(waiter, result, timeout);
 }
 
-int yoke__rwlock_acquire_exclusive(yoke__handle *handle, int64_t timeout)
+static void enter(yoke_domain *domain, yoke__rwlock_state *state)
+{
+    yoke__a32_store_release(&state->entered, yoke__a32_load_relaxed(&domain->token));
+}
+
+/* has_gate: there are readers to wait for. */
+static int acquire_slowly(yoke__handle *handle, bool has_gate, int64_t timeout)
 {
     yoke_domain        *domain = handle->domain;
     yoke__rwlock_state *state = handle->object;
-    yoke__deadline      deadline = 0;
+    yoke__deadline      deadline = yoke__deadline_after(timeout);
     yoke__waiter        waiter;
     int                 result = YOKE_OK;
 
-    YOKE_TRY(has_it_already(handle));
     yoke__waiter_init(&waiter, domain, handle->id, &state->gate);
-    if (!yoke__lock_take(domain, &state->gate)) {
-        deadline = yoke__deadline_after(timeout);
+    if (!has_gate)
         result = yoke__lock_acquire_until(&waiter, handle, &state->gate, deadline, &state->entered);
-    }
     if (result < 0)
         return yoke__waiter_failed(&waiter, result, timeout);
     yoke__a32_store_release(&state->entered, 0); /* of a dead one, noted by now */
-    int drained = drain(&waiter, handle, deadline, timeout);
+    int drained = drain(&waiter, handle, deadline);
     if (drained != YOKE_OK)
         return turn_back(&waiter, handle, drained, timeout);
-    yoke__a32_store_release(&state->entered, yoke__a32_load_relaxed(&domain->token));
+    enter(domain, state);
+    return result;
+}
+
+/* Whatever becomes of a wait, the gate is written to after it, so the handle may not go before. */
+int yoke__rwlock_acquire_exclusive(yoke__handle *handle, int64_t timeout)
+{
+    yoke__rwlock_state *state = handle->object;
+
+    YOKE_TRY(has_it_already(handle));
+    bool has_gate = yoke__lock_take(handle->domain, &state->gate);
+    if (has_gate) {
+        yoke__fence_after_exchange();
+        if (!anybody_in(state)) {
+            enter(handle->domain, state);
+            return YOKE_OK;
+        }
+    }
+    yoke__handle_enter(handle);
+    int result = acquire_slowly(handle, has_gate, timeout);
+    yoke__handle_exit(handle);
     return result;
 }
 
@@ -214,7 +237,8 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep_entered(domain, &state->gate, dead, &state->entered);
 }
 
-/* Who has the gate waits for readers; all others wait for who has the gate. */
+/* Who has the gate waits for readers; all others wait for who has the gate, or for a place if that is free. Among several
+ * places it waits for any one, which is no edge. */
 static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
 {
     const yoke__rwlock_state *state = object;
@@ -222,7 +246,7 @@ static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waite
     uint32_t                  places = yoke__a32_load_relaxed(&state->places);
 
     (void)domain;
-    if (count == 0 || out->holder != waiter)
+    if (count == 0 ? places != 1 : out->holder != waiter)
         return count;
     count = 0;
     for (uint32_t i = 0; i < places && i < YOKE__PLACES_MAX && count < most; i++) {

@@ -80,6 +80,8 @@ void yoke__share_left(yoke_domain *domain, yoke__rwlock_state *state);
 /* Whether somebody is in at that place. Gives the place of a dead one back. */
 bool yoke__share_in(yoke_domain *domain, yoke__rwlock_state *state, yoke__share *share);
 /* By who has the gate: lets all waiting readers in, and opens it. */
+/* YOKE_ETIMEDOUT, naming who shares it; reader: its signature, or 0. why: goes before it. */
+int  yoke__shared_too_long(const yoke__handle *handle, uint64_t reader, const char *why, int64_t timeout);
 void yoke__gate_open(yoke_domain *domain, yoke__rwlock_state *state);
 /* If the gate's holder is dead: takes it over and opens it. */
 void yoke__gate_recover(yoke_domain *domain, yoke__rwlock_state *state);

@@ -232,14 +232,12 @@ static int enter_slowly(entry *e)
     yoke_domain *domain = e->handle->domain;
     int          result = YOKE_OK;
 
-    yoke__handle_enter(e->handle);
     yoke__wait_begin(domain, e->handle->id);
     if (!e->share)
         result = wait_for_place(e);
     if (result == YOKE_OK && !gate_is_free(e))
         result = wait_for_gate(e);
     yoke__wait_end(domain);
-    yoke__handle_exit(e->handle);
     return result;
 }
 
@@ -262,6 +260,36 @@ static int one_more(const yoke__handle *handle, yoke__share *share)
     return with_news(handle->object);
 }
 
+static int no_place(const entry *e, int64_t timeout)
+{
+    uint64_t reader = 0;
+
+    for (uint32_t i = 0; reader == 0 && i < yoke__a32_load_relaxed(&e->state->places); i++)
+        reader = yoke__a64_load_acquire(&e->state->shares[i].holder);
+    return yoke__shared_too_long(e->handle, reader, "its places are all taken: ", timeout);
+}
+
+/* The share is signed, or the reason of the failure read, in the object: so the handle may not go before. */
+static int acquire_slowly(entry *e, int64_t timeout)
+{
+    yoke_domain *domain = e->handle->domain;
+
+    yoke__handle_enter(e->handle);
+    e->deadline = yoke__deadline_after(timeout);
+    yoke__waiter_init(&e->waiter, domain, e->handle->id, &e->state->gate);
+    int result = enter_slowly(e);
+    if (result == YOKE_OK) {
+        yoke__share_sign(domain, e->share);
+        result = with_news(e->state);
+    } else if (result == YOKE_ETIMEDOUT && !e->share) {
+        result = no_place(e, timeout);
+    } else {
+        result = yoke__waiter_failed(&e->waiter, result, timeout);
+    }
+    yoke__handle_exit(e->handle);
+    return result;
+}
+
 int yoke__rwlock_acquire_shared(yoke__handle *handle, int64_t timeout)
 {
     yoke_domain        *domain = handle->domain;
@@ -276,13 +304,8 @@ int yoke__rwlock_acquire_shared(yoke__handle *handle, int64_t timeout)
                           yoke__object_describe(domain, handle->id, what, sizeof what));
 
     entry e = {.handle = handle, .state = state, .share = yoke__share_take(domain, state)};
-    if (!e.share || !gate_is_free(&e)) {
-        e.deadline = yoke__deadline_after(timeout);
-        yoke__waiter_init(&e.waiter, domain, handle->id, &state->gate);
-        int result = enter_slowly(&e);
-        if (result != YOKE_OK)
-            return yoke__waiter_failed(&e.waiter, result, timeout);
-    }
+    if (!e.share || !gate_is_free(&e))
+        return acquire_slowly(&e, timeout);
     yoke__share_sign(domain, e.share);
     return with_news(state);
 }

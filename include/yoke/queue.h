@@ -112,7 +112,8 @@ YOKE_API YOKE_CHECKED int yoke_queue_put_format(yoke_queue *queue, int64_t timeo
  * message keeps them alive, so the sender may close its own.
  *
  * @param value Borrowed for the call.
- * @retval YOKE_ENOTSUP value holds a connection, a segment, a domain, or an object of another domain than the queue's.
+ * @retval YOKE_ENOTSUP value holds a connection, a segment, a domain, a lock borrowed from a value or array, or an object
+ *                      of another domain than the queue's.
  * Other codes as yoke_queue_put().
  */
 YOKE_API YOKE_CHECKED int yoke_queue_put_variant(yoke_queue *queue, const yoke_item *value, int64_t timeout);

@@ -60,7 +60,8 @@ YOKE_API void yoke_rwlock_close(yoke_rwlock *rwlock);
  * @param timeout How long to wait for writers, in milliseconds.
  * @retval YOKE_OK         The caller shares it.
  * @retval YOKE_OWNER_DIED The caller shares it, and a writer died inside, which is not repaired yet.
- * @retval YOKE_ETIMEDOUT  Not acquired; the error's text names the writer.
+ * @retval YOKE_ETIMEDOUT  Not acquired; the error's text names the writer, or, if all places are taken, one of the
+ *                         readers.
  * @retval YOKE_EDEADLK    Not acquired: the calling thread has it exclusively. Or detect_deadlock, and those waited for wait
  *                         for the caller; the text has the chain.
  * @retval YOKE_ERANGE     The calling thread shares it 65535 times, and no more are counted. Nothing has happened.

@@ -106,6 +106,7 @@ YOKE_API YOKE_CHECKED int yoke_lock_acquire(yoke_lock *lock, int64_t timeout);
 
 /**
  * Releases the lock, whichever thread or process acquired it, unless owner_releases, and lets one waiter have it.
+ * If its holder is dead, who acquires it next is still told (#YOKE_OWNER_DIED).
  *
  * @retval YOKE_OK        Released.
  * @retval YOKE_ENOTOWNER owner_releases, and another thread or process holds it; the text names it. Nothing has happened.

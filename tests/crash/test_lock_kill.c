@@ -362,6 +362,13 @@ static void test_one_that_repairs(void **state)
     run((crash_case){.name = "take over, repair, release", .operation = repair});
 }
 
+static void test_one_that_releases_what_a_dead_one_held(void **state)
+{
+    (void)state;
+    now.first_dead = 1;
+    run((crash_case){.name = "release for the dead", .operation = release});
+}
+
 static void test_one_that_sweeps(void **state)
 {
     (void)state;
@@ -412,6 +419,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_acquire_and_release_of_a_free_lock),
         cmocka_unit_test(test_one_that_takes_over),
         cmocka_unit_test(test_one_that_repairs),
+        cmocka_unit_test(test_one_that_releases_what_a_dead_one_held),
         cmocka_unit_test(test_one_that_sweeps),
         cmocka_unit_test(test_a_sleeper_that_never_takes_over_is_caught),
         cmocka_unit_test(test_a_sleeper_without_slices_is_caught),

@@ -1,6 +1,7 @@
 /* Memory that must not be believed: headers that lie, damage of any kind, and things that are no domains. */
 #include "core/backend.h"
 #include "core/domain/allocator.h"
+#include "core/domain/directory.h"
 #include "core/domain/heap.h"
 #include "core/domain/make.h"
 #include "core/domain/participant.h"
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include <yoke/event.h>
 
 typedef struct lie {
     const char *what; /* in the sentence */
@@ -42,6 +45,9 @@ static const lie lies[] = {
     LIE("end of the heap", heap_end, UINT64_MAX),
     LIE("end of the heap", heap_end, 64),
     LIE("last block", heap_last, UINT64_C(1) << 40),
+    LIE("directory's count", directory_count, UINT32_MAX),
+    {"directory", offsetof(yoke__header, directory), 8, UINT64_C(1) << 40},
+    {"directory", offsetof(yoke__header, directory) + 21 * 8, 8, 4096},
     LIE("pid namespace", space, 77),
     LIE("way of waiting", wait_mode, 9),
     LIE("state", state, 2),
@@ -142,6 +148,54 @@ static void test_random_damage_never_faults(void **state)
     yoke_domain_close(domain);
 }
 
+/* ---- a directory that is damaged while it is open ------------------------------------------------------------------------ */
+
+static int create_refused(yoke_domain *domain, const char *says)
+{
+    yoke_event *event;
+    int         rc = yoke_event_create(&event, YOKE_OPTIONS(yoke_event_options, .domain = domain));
+    return rc == YOKE_EPROTO && strstr(yoke_last_error()->text, says) ? 0 : -1;
+}
+
+static bool count_object(void *user, const yoke_object_info *object)
+{
+    (void)object;
+    ++*(int *)user;
+    return true;
+}
+
+static void test_a_directory_that_lies_makes_no_fault(void **state)
+{
+    const yoke_domain_visitor visitor = {.struct_size = sizeof visitor, .object = count_object};
+    yoke_domain              *domain;
+    yoke_event               *event;
+    int                       seen = 0;
+    (void)state;
+    assert_int_equal(yoke_domain_open(&domain, domains_name, NULL), YOKE_OK);
+    assert_int_equal(yoke_event_create(&event, YOKE_OPTIONS(yoke_event_options, .domain = domain)), YOKE_OK);
+    yoke__header *header = yoke__domain_header(domain);
+    yoke__entry  *root = yoke__entry_at(domain, 0);
+    uint64_t      root_at = yoke__a64_load_relaxed(&root->offset);
+    uint32_t      count = yoke__a32_load_relaxed(&header->directory_count);
+
+    yoke__a64_store_relaxed(&root->offset, UINT64_C(1) << 40);
+    assert_int_equal(create_refused(domain, "its root"), 0);
+    yoke__a64_store_relaxed(&root->offset, root_at);
+    for (uint32_t free = UINT32_MAX; free;
+         free = free == UINT32_MAX ? 2 : free - 1) { /* nowhere, to one in use, the root */
+        yoke__a32_store_relaxed(&header->directory_free, free);
+        assert_int_equal(create_refused(domain, "list of free entries"), 0);
+    }
+    yoke__a32_store_relaxed(&header->directory_free, 0);
+    yoke__a32_store_relaxed(&header->directory_count, UINT32_MAX);
+    assert_int_equal(create_refused(domain, "number of entries"), 0);
+    assert_int_equal(yoke_domain_inspect(domain, &visitor, &seen), YOKE_OK);
+    assert_int_equal(seen, 1);
+    yoke__a32_store_relaxed(&header->directory_count, count);
+    yoke_event_close(event);
+    yoke_domain_close(domain);
+}
+
 static int adopt_copies(void *user)
 {
     yoke_domain *domain;
@@ -198,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_header_that_lies_is_refused_with_a_sentence, domains_new_name),
         cmocka_unit_test_setup(test_what_is_no_domain_is_refused_and_left_alone, domains_new_name),
         cmocka_unit_test_setup(test_random_damage_never_faults, domains_new_name),
+        cmocka_unit_test_setup(test_a_directory_that_lies_makes_no_fault, domains_new_name),
         cmocka_unit_test_setup(test_inherited_memory_is_looked_at_before_it_is_adopted, domains_new_name),
         cmocka_unit_test_setup(test_offsets_from_elsewhere_are_checked, domains_new_name),
     };

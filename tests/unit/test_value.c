@@ -4,6 +4,7 @@
 
 #include <yoke/domain.h>
 #include <yoke/memory.h>
+#include <yoke/queue.h>
 
 #include <limits.h>
 #include <stdio.h>
@@ -274,9 +275,24 @@ static int settle(void **state)
     return leak_setup(state);
 }
 
+static void test_a_borrowed_lock_is_not_passed_but_the_value_is(void **state)
+{
+    yoke_value *value;
+    yoke_queue *queue;
+
+    (void)state;
+    assert_int_equal(YOKE_VALUE_CREATE(&value, int, 1, NULL), YOKE_OK);
+    assert_int_equal(yoke_queue_create(&queue, NULL), YOKE_OK);
+    assert_int_equal(yoke_queue_put_variant(queue, YOKE_ARGS(yoke_value_lock(value)), YOKE_NOWAIT), YOKE_ENOTSUP);
+    assert_non_null(strstr(yoke_last_error()->text, "borrowed from a value"));
+    yoke_queue_close(queue);
+    yoke_value_close(value);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_borrowed_lock_is_not_passed_but_the_value_is),
         cmocka_unit_test(a_value_holds_its_initial_value),
         cmocka_unit_test(another_type_or_size_is_refused_and_both_are_named),
         cmocka_unit_test(closed_and_wrong_handles_are_errors),
