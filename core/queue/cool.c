@@ -12,8 +12,8 @@
 
 #include <stdlib.h>
 
-#define BYTES                                                                                                          \
-    (UINT64_C(4) << 20) /* that this process keeps of a domain: more than a core's own caches, less than all share */
+/* That this process keeps of a domain: more than a core's own caches, less than all share. */
+#define BYTES   (UINT64_C(4) << 20)
 #define PLACES  64u
 #define GRANULE 64u
 
