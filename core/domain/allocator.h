@@ -10,9 +10,9 @@
 
 #include "domain.h"
 
-/* Returns memory of at least size bytes (32, 96, 160, ... fit best), 64-aligned, not zeroed, owned by this process's
- * token; intended: the object that may come to link it, or 0. NULL: no memory within the budget, or the domain is
- * damaged; error noted. */
+/* Returns memory of at least size bytes (32, 96, 160, ... fit best), 64-aligned, owned by this process's token; not
+ * zeroed but for its first 4 bytes, since those who look at blocks tell by them what they are. intended: the object that
+ * may come to link it, or 0. NULL: no memory within the budget, or the domain is damaged; error noted. */
 void *yoke__alloc(yoke_domain *domain, uint64_t size, yoke__id intended);
 /* The same, zeroed. */
 void *yoke__alloc_zero(yoke_domain *domain, uint64_t size, yoke__id intended);

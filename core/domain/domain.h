@@ -14,6 +14,7 @@ struct yoke_domain {
     yoke_memory          memory;
     yoke__domain_layout *layout; /* == memory.base */
     yoke__a32            token;  /* this process's; 0 until claimed, and again in a forked child */
+    yoke__a64            kept;   /* of messages that were got, to be freed soon; queue/cool.c */
     bool                 named;
     char                 name[YOKE__NAME_SIZE]; /* "" if private */
     yoke_domain         *next;                  /* all domains of this process, for the fork hooks */

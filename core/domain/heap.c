@@ -121,6 +121,8 @@ void yoke__heap_claim(yoke_domain *domain, yoke__block *block, uint64_t granules
         prepare(domain, remainder, rest, (uint32_t)granules, yoke__block_owner(state));
     }
     yoke__a64_store_release(&block->object, intended);
+    /* What lay here must not be taken for what the block is to become. */
+    yoke__a32_store_release((yoke__a32 *)yoke__block_payload(block), 0);
     yoke__a64_store_release(&block->state, yoke__block_state(granules, YOKE__BLOCK_TOKEN, token)); /* both at once */
     yoke__owned_insert(domain, block);
     if (rest) {

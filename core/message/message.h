@@ -58,6 +58,7 @@ void          yoke__message_truncate(yoke_message *message, size_t size);
 typedef struct yoke__message_hold {
     uint64_t block; /* 0: nothing */
     uint64_t ticket;
+    uint64_t domain; /* id of the queue's: others may have the same blocks and tickets */
     bool     redelivered;
 } yoke__message_hold;
 void yoke__message_hold_set(yoke_message *message, const yoke__message_hold *hold);

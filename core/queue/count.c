@@ -46,6 +46,11 @@ static uint64_t between(uint64_t gets, uint64_t puts)
     return (int64_t)(puts - gets) > 0 ? puts - gets : 0;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 uint64_t yoke__queue_count(const yoke__queue *queue)
 {
     uint64_t gets = yoke__a64_load_acquire(&queue->state->gets); /* first: it can't overtake */
@@ -91,8 +96,11 @@ uint64_t yoke__queue_bytes(const yoke__queue *queue)
 uint64_t yoke__queue_unfinished(const yoke__queue *queue)
 {
     uint64_t done = yoke__a64_load_acquire(&queue->state->done); /* first: it can't overtake */
+    uint64_t gets = yoke__a64_load_acquire(&queue->state->gets);
+    uint64_t puts = yoke__a64_load_acquire(&queue->state->puts);
 
-    return between(done, yoke__a64_load_acquire(&queue->state->puts));
+    /* A message may be done before its put is noted, but not before its get is: it must not stand for another one. */
+    return between(done, larger(gets, puts));
 }
 
 /* ---- for users --------------------------------------------------------------------------------------------------- */
@@ -158,11 +166,6 @@ bool yoke_queue_full(const yoke_queue *handle)
     full = yoke__queue_over_limit(&queue, yoke__queue_tail(&queue), 1, &limit);
     yoke__queue_unlock(&queue, &queue.state->producers);
     return full;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 /* Few messages that no get has come to find yet are noted nowhere. */

@@ -25,7 +25,7 @@ yoke__message_block *yoke__queue_block_at(yoke__queue *queue, uint64_t offset)
     yoke__message_block *block = (yoke__message_block *)yoke__domain_check(queue->domain, offset, sizeof *block);
     uint64_t             room = block ? yoke__alloc_size(queue->domain, block) : 0;
 
-    if (room < sizeof *block || block->tag != YOKE__TAG_MESSAGE)
+    if (room < sizeof *block || !yoke__message_is(block))
         return NULL;
     room -= sizeof *block;
     return yoke__message_ids(block->handles) <= room && block->size <= room - yoke__message_ids(block->handles) ? block

@@ -4,6 +4,7 @@
  * in fields that only this process reads; all under the consumers' lock.
  */
 #include "../domain/allocator.h"
+#include "../message/message.h"
 #include "queue.h"
 
 #define UNIT 64u /* blocks lie at multiples of this */
@@ -77,13 +78,14 @@ static void unlist(yoke__queue *queue, yoke__message_block *block)
     yoke__a64_store_relaxed(&block->ticket, 0);
 }
 
-yoke__message_block *yoke__hold_find(yoke__queue *queue, uint64_t offset, uint64_t ticket)
+yoke__message_block *yoke__hold_find(yoke__queue *queue, const yoke__message_hold *hold)
 {
-    yoke__message_block *block = yoke__queue_block_at(queue, offset);
+    bool                 here = hold->domain == yoke__domain_header(queue->domain)->id;
+    yoke__message_block *block = here ? yoke__queue_block_at(queue, hold->block) : NULL;
 
-    if (!block || !ticket || yoke__alloc_holder(queue->domain, block) != yoke__domain_token(queue->domain))
+    if (!block || !hold->ticket || yoke__alloc_holder(queue->domain, block) != yoke__domain_token(queue->domain))
         return NULL;
-    if (block->queue != queue->id || yoke__a64_load_relaxed(&block->ticket) != ticket ||
+    if (block->queue != queue->id || yoke__a64_load_relaxed(&block->ticket) != hold->ticket ||
         block->handle != queue->handle->reference)
         return NULL;
     return block;

@@ -48,7 +48,7 @@ typedef struct yoke__record {
 _Static_assert(sizeof(yoke__record) == 16, "shared layout");
 
 typedef struct yoke__ring {
-    uint32_t  tag;
+    yoke__a32 tag;      /* as a message block's */
     yoke__a32 mark;     /* as a message block's */
     uint64_t  capacity; /* bytes of records, a power of two; set before the ring is linked */
     yoke__a64 next;     /* offset of the ring that follows, 0 before; stored once, under the producers' lock */
@@ -69,7 +69,7 @@ _Static_assert(offsetof(yoke__ring, head) == 128, "shared layout");
 /* A message outside the rings. Owned by its producer's token until a consumer holds it (or either dies); written by its
  * owner, but for next, ticket and mark. The ids of the objects in it stand before the payload. */
 typedef struct yoke__message_block {
-    uint32_t  tag;
+    yoke__a32 tag;     /* fresh memory has 0 here; stored last, by release: who finds it finds what this block is */
     uint32_t  content; /* yoke__content */
     uint64_t  size;    /* payload bytes */
     yoke__a64 next;    /* in the list of redeliveries: offset of the next one; under the consumers' lock */
@@ -219,6 +219,11 @@ static inline uint64_t yoke__list_count(uint64_t word)
 static inline uint8_t *yoke__ring_records(yoke__ring *ring)
 {
     return (uint8_t *)(ring + 1);
+}
+
+static inline bool yoke__message_is(const yoke__message_block *block)
+{
+    return yoke__a32_load_acquire(&block->tag) == YOKE__TAG_MESSAGE;
 }
 
 /* Bytes that the ids of that many handles take before the payload. */

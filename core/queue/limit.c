@@ -24,7 +24,7 @@ static bool count_block(void *user, void *payload, uint64_t size)
     yoke__queue_state         *state = (yoke__queue_state *)user;
     const yoke__message_block *block = (const yoke__message_block *)payload;
 
-    if (size >= sizeof *block && block->tag == YOKE__TAG_MESSAGE &&
+    if (size >= sizeof *block && yoke__message_is(block) &&
         (yoke__a32_load_relaxed(&block->flags) & YOKE__MESSAGE_RESERVED)) {
         add(&state->reserved_items, 1);
         add(&state->reserved_bytes, block->size);

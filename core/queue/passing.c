@@ -28,7 +28,7 @@ static bool visit_block(void *user, void *payload, uint64_t size)
     const visit_call    *call = (const visit_call *)user;
     yoke__message_block *block = (yoke__message_block *)payload;
 
-    if (size < sizeof *block || block->tag != YOKE__TAG_MESSAGE)
+    if (size < sizeof *block || !yoke__message_is(block))
         return true;
     if (yoke__message_ids(block->handles) > size - sizeof *block)
         return true;

@@ -1,11 +1,12 @@
 /* Getting without a copy: a view of a message that this process holds. */
 #include "../error.h"
+#include "../message/message.h"
 #include "queue.h"
 
 #include <string.h>
 
 /* What view.private_ holds. */
-enum { OFFSET, TICKET };
+enum { OFFSET, TICKET, DOMAIN };
 
 int yoke_queue_peek(yoke_queue *handle, yoke_view *view, int64_t timeout)
 {
@@ -19,6 +20,7 @@ int yoke_queue_peek(yoke_queue *handle, yoke_view *view, int64_t timeout)
     memset(view, 0, sizeof *view);
     view->private_[OFFSET] = yoke__domain_offset(queue.domain, get.block);
     view->private_[TICKET] = get.ticket;
+    view->private_[DOMAIN] = yoke__domain_header(queue.domain)->id;
     view->redelivered = get.redelivered;
     view->size = (size_t)get.size;
     view->data = yoke__message_payload(get.block);
@@ -36,11 +38,15 @@ static int fail_not_held(void)
 static int let_go(yoke__message_block **out, yoke__queue *queue, yoke_view *view, bool back)
 {
     yoke__message_block *block;
+    yoke__message_hold   hold = {0};
 
     if (!view)
         return yoke__fail(YOKE_EINVAL, "view is NULL");
+    hold.block = view->private_[OFFSET];
+    hold.ticket = view->private_[TICKET];
+    hold.domain = view->private_[DOMAIN];
     yoke__queue_lock(queue, &queue->state->consumers);
-    block = yoke__hold_find(queue, view->private_[OFFSET], view->private_[TICKET]);
+    block = yoke__hold_find(queue, &hold);
     if (block && back)
         yoke__hold_return(queue, block, true);
     else if (block)

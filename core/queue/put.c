@@ -128,12 +128,14 @@ int yoke__message_new_block(yoke__message_block **out, yoke__queue *queue, yoke_
                                                    queue->id);
     if (!block)
         return yoke__fail_in(YOKE_ENOMEM, "no memory for a message of %llu bytes", (unsigned long long)size);
-    memset(block, 0, sizeof *block + (size_t)yoke__message_ids(handles));
+    /* The tag is 0 already, and stays so until all is told. */
+    memset((uint8_t *)block + sizeof block->tag, 0,
+           sizeof *block - sizeof block->tag + (size_t)yoke__message_ids(handles));
     block->content = (uint32_t)content;
     block->size = size;
     block->handles = handles;
     block->queue = queue->id;
-    block->tag = YOKE__TAG_MESSAGE;
+    yoke__a32_store_release(&block->tag, YOKE__TAG_MESSAGE);
     *out = block;
     return YOKE_OK;
 }

@@ -196,7 +196,7 @@ static void let_go(yoke__handle *handle)
         return_holds(&queue);
     if (handle->private_[YOKE__HANDLE_RESERVED])
         yoke__queue_abort_all(&queue);
-    yoke__queue_free_kept(&queue);
+    yoke__queue_free_last_kept(&queue);
 }
 
 static void let_go_of_all(yoke__handle *handle)

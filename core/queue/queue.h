@@ -274,9 +274,11 @@ int yoke__queue_put(yoke__queue *queue, yoke__put *put, int64_t timeout);
 
 /* No lock held: a block that this process holds and has copied is consumed; it is freed at once or later. */
 void yoke__queue_free_later(yoke__queue *queue, yoke__message_block *block);
-/* Frees those that this handle still keeps. */
+/* Frees those that this handle still keeps, unless it is being closed. */
 void yoke__queue_free_kept(yoke__queue *queue);
-/* The handle is being closed. */
+/* Frees them when it is, and nobody is left in it. */
+void yoke__queue_free_last_kept(yoke__queue *queue);
+/* Closed: nothing is kept any more. */
 void yoke__queue_forget_kept(yoke__handle *handle);
 
 /* -- send.c */
@@ -338,14 +340,16 @@ void yoke__queue_came_back(yoke__queue *queue);
 /* No lock held: what was held is done with, and freed. Wakes those who join. */
 void yoke__queue_done_with(yoke__queue *queue, yoke__message_block *block);
 
+struct yoke__message_hold;
+
 /* -- hold.c: messages that a process has taken and not let go; consumers' lock held */
 
 /* A new ticket. */
 uint64_t yoke__hold_ticket(yoke__queue *queue);
 /* Lists a message that this process now holds. */
 void yoke__hold_add(yoke__queue *queue, yoke__message_block *block);
-/* The message behind an offset and its ticket, if this handle holds it; NULL: not, no error noted. */
-yoke__message_block *yoke__hold_find(yoke__queue *queue, uint64_t offset, uint64_t ticket);
+/* The message that is meant, if this handle holds it; NULL: not, no error noted. */
+yoke__message_block *yoke__hold_find(yoke__queue *queue, const struct yoke__message_hold *hold);
 /* The oldest that this handle holds, or NULL. */
 yoke__message_block *yoke__hold_oldest(yoke__queue *queue);
 /* The oldest of those that were got, not peeked, and that no thread is still copying; or NULL. */

@@ -80,6 +80,7 @@ static yoke__message_hold hold_of(const yoke_queue *queue, const yoke__get *get)
     return (yoke__message_hold){
         .block = get->ticket ? yoke__domain_offset(queue->handle.domain, get->block) : 0,
         .ticket = get->ticket,
+        .domain = yoke__domain_header(queue->handle.domain)->id,
         .redelivered = get->redelivered,
     };
 }

@@ -126,7 +126,7 @@ static yoke__a32 *mark_of(yoke__queue *queue, void *block)
 /* Both locks held. It goes: reservations and objects that it carried go with it. */
 static void forget(yoke__queue *queue, yoke__message_block *block)
 {
-    if (block->tag != YOKE__TAG_MESSAGE)
+    if (!yoke__message_is(block))
         return;
     yoke__queue_unreserve(queue, block);
     if (block->handles)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What slot.private_ holds. */
-enum { OFFSET, TICKET };
+enum { OFFSET, TICKET, DOMAIN };
 
 /* ---- reserve ----------------------------------------------------------------------------------------------------- */
 
@@ -76,6 +76,7 @@ int yoke_queue_reserve(yoke_queue *handle, yoke_slot *slot, size_t size, int64_t
     memset(slot, 0, sizeof *slot);
     slot->private_[OFFSET] = yoke__domain_offset(queue.domain, wanted.block);
     slot->private_[TICKET] = yoke__a64_load_relaxed(&wanted.block->ticket);
+    slot->private_[DOMAIN] = yoke__domain_header(queue.domain)->id;
     slot->size = size;
     slot->data = yoke__message_payload(wanted.block);
     return YOKE_OK;
@@ -86,7 +87,8 @@ int yoke_queue_reserve(yoke_queue *handle, yoke_slot *slot, size_t size, int64_t
 /* The block behind an open slot, for one caller: the ticket is taken off, and put back if nothing comes of it. */
 static int claim(yoke__message_block **out, yoke__queue *queue, const yoke_slot *slot)
 {
-    yoke__message_block *block = slot ? yoke__queue_block_at(queue, slot->private_[OFFSET]) : NULL;
+    bool                 here = slot && slot->private_[DOMAIN] == yoke__domain_header(queue->domain)->id;
+    yoke__message_block *block = here ? yoke__queue_block_at(queue, slot->private_[OFFSET]) : NULL;
     uint64_t             ticket = block ? slot->private_[TICKET] : 0;
 
     /* A forked child inherits the structure, but not the reservation. */
@@ -176,7 +178,7 @@ static bool claim_open(void *user, void *payload, uint64_t size)
     yoke__message_block *block = (yoke__message_block *)payload;
     uint64_t             ticket;
 
-    if (size < sizeof *block || block->tag != YOKE__TAG_MESSAGE || !yoke__alloc_is_mine(all->queue->domain, block))
+    if (size < sizeof *block || !yoke__message_is(block) || !yoke__alloc_is_mine(all->queue->domain, block))
         return true;
     ticket = yoke__a64_load_acquire(&block->ticket);
     if (!(ticket & RESERVED) || block->queue != all->queue->id || block->handle != all->queue->handle->reference ||

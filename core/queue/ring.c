@@ -9,7 +9,6 @@ void yoke__ring_init(yoke__ring *ring, uint64_t capacity, uint64_t sequence)
 {
     uint64_t start = yoke__pack_position(0, sequence);
 
-    ring->tag = YOKE__TAG_RING; /* what stood here before may have been a message */
     yoke__a32_store_relaxed(&ring->mark, 0);
     ring->capacity = capacity;
     yoke__a64_store_relaxed(&ring->next, 0);
@@ -17,6 +16,7 @@ void yoke__ring_init(yoke__ring *ring, uint64_t capacity, uint64_t sequence)
     yoke__a64_store_relaxed(&ring->head, start);
     ring->head_seen = start;
     yoke__a64_store_relaxed(&ring->tail_seen, start);
+    yoke__a32_store_release(&ring->tag, YOKE__TAG_RING);
 }
 
 /* Free units as far as the cached head tells; looks at the real one only when that isn't enough. */

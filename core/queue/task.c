@@ -54,7 +54,7 @@ static int hold_done(yoke__queue *queue, const yoke__message_hold *hold)
     yoke__message_block *block;
 
     yoke__queue_lock(queue, &queue->state->consumers);
-    block = yoke__hold_find(queue, hold->block, hold->ticket);
+    block = yoke__hold_find(queue, hold);
     if (block)
         yoke__hold_end(queue, block);
     yoke__queue_unlock(queue, &queue->state->consumers);

@@ -159,6 +159,9 @@ yoke_crash_mutant(ring_linked_after_use queue_kill queue/chain.c
 yoke_crash_mutant(spare_not_ours queue_kill queue/chain.c
   "    yoke__alloc_take(queue->domain, ring);\n    yoke__a64_store_release(&queue->state->spare, 0);"
   "    yoke__a64_store_release(&queue->state->spare, 0);\n    yoke__alloc_take(queue->domain, ring);")
+yoke_crash_mutant(listed_no_more_before_held queue_hold_kill queue/get.c
+  "    yoke__alloc_hold(queue->domain, block);\n    yoke__a64_store_release(&queue->state->redeliver, list);"
+  "    yoke__a64_store_release(&queue->state->redeliver, list);\n    yoke__alloc_hold(queue->domain, block);")
 yoke_crash_mutant(journal_never_valid queue_hold_kill queue/journal.c
   "    yoke__a32_store_release(&journal->valid, 1);" "")
 yoke_crash_mutant(applied_before_valid queue_hold_kill queue/journal.c

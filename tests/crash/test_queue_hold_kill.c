@@ -5,10 +5,14 @@
  */
 #include "queue_fixture.h"
 
+#include "core/domain/participant.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -88,6 +92,43 @@ static void a_peek_of_what_came_back(void **state)
                                .holds = 1,
                                .takes = 1,
                                .enter = peek_returned,
+                               .operation = peek}));
+}
+
+/* By a living process, whose token the block still carries. */
+static void return_first(queue_fixture *now)
+{
+    peek(now);
+    put_back(now);
+}
+
+/* By a recovery: the block is the queue's. */
+static void die_with_first(queue_fixture *now)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        peek(now);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, NULL, 0) != child || yoke__domain_recover(now->domain) != 1)
+        abort();
+}
+
+static void a_peek_of_what_another_gave_back(void **state)
+{
+    (void)state;
+    queue_crash((&(queue_case){.name = "peek, returned by another",
+                               .before = 3,
+                               .sizes = {64},
+                               .takes = 1,
+                               .arrange = return_first,
+                               .operation = peek}));
+    queue_crash((&(queue_case){.name = "peek, of a dead one's",
+                               .before = 3,
+                               .sizes = {64},
+                               .takes = 1,
+                               .arrange = die_with_first,
                                .operation = peek}));
 }
 
@@ -261,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_peek_of_a_message_in_the_ring),
         cmocka_unit_test(a_peek_of_a_message_in_a_block),
         cmocka_unit_test(a_peek_of_what_came_back),
+        cmocka_unit_test(a_peek_of_what_another_gave_back),
         cmocka_unit_test(a_release),
         cmocka_unit_test(a_release_of_one_of_three),
         cmocka_unit_test(a_return),

@@ -9,6 +9,7 @@
 
 #include <yoke/yoke.h>
 
+#include "core/queue/queue.h"
 #include "support/child.h"
 #include "support/leak.h"
 #include "support/queues.h"
@@ -198,6 +199,33 @@ static void test_closing_the_handle_aborts_what_was_reserved_through_it(void **s
     assert_int_equal(heap_stats().owned_blocks, before.owned_blocks);
 }
 
+/* As between the allocation of a block and its first byte: what a freed reservation left there is none. */
+static void test_old_bytes_in_fresh_memory_are_no_reservation(void **state)
+{
+    yoke_queue          *queue = new_queue(.max_items = 10);
+    yoke_domain         *domain = ((yoke__handle *)(void *)queue)->domain;
+    yoke__id             id = ((yoke__handle *)(void *)queue)->id;
+    yoke__message_block *old;
+    yoke__message_block  was;
+    yoke_slot            slot;
+    void                *fresh;
+
+    (void)state;
+    assert_int_equal(yoke_queue_reserve(queue, &slot, 32, YOKE_NOWAIT), YOKE_OK);
+    old = (yoke__message_block *)slot.data - 1;
+    memcpy(&was, old, sizeof was);
+    yoke_queue_abort(queue, &slot);
+    fresh = yoke__alloc(domain, sizeof was + 32, id);
+    assert_ptr_equal(fresh, old);
+    memcpy(fresh, &was, sizeof was); /* now it is as a reservation that was freed in the midst of things */
+    yoke__free(domain, fresh);
+    fresh = yoke__alloc(domain, sizeof was + 32, id);
+    assert_ptr_equal(fresh, old);
+    yoke_queue_close(queue);
+    assert_int_not_equal(yoke__alloc_size(domain, fresh), 0);
+    yoke__free(domain, fresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_a_commit_after_the_shutdown_fails_and_leaves_the_slot),
         cmocka_unit_test(test_a_forked_child_has_no_part_in_its_parents_slots),
         cmocka_unit_test(test_closing_the_handle_aborts_what_was_reserved_through_it),
+        cmocka_unit_test(test_old_bytes_in_fresh_memory_are_no_reservation),
     };
     return cmocka_run_group_tests_name("queue, reserve", tests, queues_setup, leak_teardown);
 }

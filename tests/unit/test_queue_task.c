@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -244,6 +245,86 @@ static void test_a_drained_queue_is_not_over_while_the_dead_held_a_task(void **s
     yoke_queue_close(queue);
 }
 
+/* As it stands while a put has made its commit and not noted it: what came of it may be got and done by then. */
+static void test_what_is_done_before_its_put_is_through_stands_for_no_other(void **state)
+{
+    yoke_queue        *queue = new_queue(.joinable = true);
+    yoke__queue_state *shared = (yoke__queue_state *)((yoke__handle *)(void *)queue)->object;
+    yoke_message      *messages[2];
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "held", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(queue, "under way", YOKE_NOWAIT), YOKE_OK);
+    yoke__a64_store_release(&shared->puts, 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(yoke_queue_get_message(queue, &messages[i], YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_message_done(queue, messages[1]), YOKE_OK);
+    assert_int_equal(yoke_queue_unfinished(queue), 1);
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_ETIMEDOUT);
+    yoke__a64_store_release(&shared->puts, 2);
+    assert_int_equal(yoke_queue_message_done(queue, messages[0]), YOKE_OK);
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    for (int i = 0; i < 2; i++)
+        yoke_message_free(messages[i]);
+    yoke_queue_close(queue);
+}
+
+/* Two domains with the same history: everything in them has the same place and number. */
+typedef struct twin {
+    yoke_domain  *domain;
+    yoke_queue   *queue;
+    yoke_variant *variant;
+    yoke_message *message;
+    yoke_view     view;
+    yoke_slot     slot;
+} twin;
+
+static void make_twin(twin *out, const char *which)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "twin-%s-%ld", which, (long)getpid());
+    assert_int_equal(yoke_domain_open(&out->domain, name, NULL), YOKE_OK);
+    out->queue = new_queue(.domain = out->domain, .joinable = true);
+    assert_int_equal(yoke_queue_put_variant(out->queue, YOKE_ARGS(1), YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(out->queue, "x", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_put_string(out->queue, "y", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_get_variant(out->queue, &out->variant, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_get_message(out->queue, &out->message, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_peek(out->queue, &out->view, YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(yoke_queue_reserve(out->queue, &out->slot, 8, YOKE_NOWAIT), YOKE_OK);
+}
+
+static void drop_twin(twin *one)
+{
+    assert_int_equal(yoke_queue_variant_done(one->queue, one->variant), YOKE_OK);
+    assert_int_equal(yoke_queue_message_done(one->queue, one->message), YOKE_OK);
+    assert_int_equal(yoke_queue_release(one->queue, &one->view), YOKE_OK);
+    assert_int_equal(yoke_queue_commit(one->queue, &one->slot, 0), YOKE_OK);
+    yoke_variant_free(one->variant);
+    yoke_message_free(one->message);
+    yoke_queue_close(one->queue);
+    yoke_domain_close(one->domain);
+}
+
+static void test_what_another_domain_has_is_not_meant(void **state)
+{
+    twin one;
+    twin other;
+
+    (void)state;
+    make_twin(&one, "one");
+    make_twin(&other, "other");
+    assert_int_equal(yoke_queue_variant_done(one.queue, other.variant), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_message_done(one.queue, other.message), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_release(one.queue, &other.view), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_return(one.queue, &other.view), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_commit(one.queue, &other.slot, 0), YOKE_EINVAL);
+    assert_int_equal(yoke_queue_unfinished(one.queue), 3);
+    drop_twin(&one);
+    drop_twin(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +339,8 @@ int main(void)
         cmocka_unit_test(test_task_done_leaves_messages_alone_that_are_being_copied),
         cmocka_unit_test(test_who_only_polls_hears_of_the_dead_too),
         cmocka_unit_test(test_a_drained_queue_is_not_over_while_the_dead_held_a_task),
+        cmocka_unit_test(test_what_is_done_before_its_put_is_through_stands_for_no_other),
+        cmocka_unit_test(test_what_another_domain_has_is_not_meant),
     };
     return cmocka_run_group_tests_name("queue, joinable", tests, queues_setup, leak_teardown);
 }
