@@ -212,6 +212,28 @@ static void test_a_queue_that_the_dead_emptied_is_not_full(void **state)
     yoke_queue_close(queue);
 }
 
+/* As one that died while it changed the sums of reservations leaves them. */
+static int die_reserving(void *user)
+{
+    yoke__queue queue;
+
+    CHILD_CHECK(yoke__queue_of(&queue, (yoke_queue *)user));
+    yoke__queue_lock(&queue, &queue.state->producers);
+    yoke__a32_store_release(&queue.state->reserving, 1);
+    yoke__a64_store_release(&queue.state->reserved_items, 1);
+    _exit(0);
+}
+
+static void test_nor_one_where_the_dead_was_about_to_reserve(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 1);
+
+    (void)state;
+    assert_int_equal(child_join(child_start(die_reserving, queue)), 0);
+    assert_false(yoke_queue_full(queue));
+    yoke_queue_close(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_and_to_what_the_dead_had_put),
         cmocka_unit_test(test_a_consumer_that_always_finds_something_gets_what_came_back),
         cmocka_unit_test(test_a_queue_that_the_dead_emptied_is_not_full),
+        cmocka_unit_test(test_nor_one_where_the_dead_was_about_to_reserve),
         cmocka_unit_test(test_also_where_messages_are_small_and_not_held),
     };
     return cmocka_run_group_tests_name("queue, recovery", tests, queues_setup, leak_teardown);
