@@ -189,6 +189,7 @@ static void test_a_forked_child_holds_its_handles_once_there_is_room(void **stat
     while (yoke_queue_reserve(both.queues[0], &slot, 16, YOKE_NOWAIT) == YOKE_OK)
         continue;
     child = child_start(get_in_full_domain, &both);
+    close(both.full[1]); /* so that its end is seen */
     assert_int_equal(read(both.full[0], &word, 1), 1);
     for (int i = 0; i < 20; i++, count--) {
         uint8_t bytes[8192];
@@ -198,8 +199,8 @@ static void test_a_forked_child_holds_its_handles_once_there_is_room(void **stat
     assert_int_equal(child_join(child), 0);
     assert_int_equal(yoke_queue_size(both.queues[1]), 0);
     assert_int_equal(get_all(both.queues[0]), count - 1);
+    close(both.full[0]);
     for (int i = 0; i < 2; i++) {
-        close(both.full[i]);
         close(both.room[i]);
         yoke_queue_close(both.queues[i]);
     }
