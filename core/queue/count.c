@@ -4,6 +4,7 @@
 #include "limit.h"
 #include "queue.h"
 #include "ring.h"
+#include "sleep.h"
 
 /* Producers' lock held. */
 void yoke__queue_note_puts(yoke__queue *queue)

@@ -4,6 +4,7 @@
 #include "../error.h"
 #include "queue.h"
 #include "ring.h"
+#include "sleep.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include "limit.h"
 #include "queue.h"
 #include "ring.h"
+#include "sleep.h"
 
 /* Changes how many there are by one, up or down: says the bytes that go with the number before the word shows it. */
 static uint64_t list_word(yoke__queue *queue, uint64_t first, uint64_t change, uint64_t bytes)
