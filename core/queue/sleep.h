@@ -36,4 +36,9 @@ typedef struct yoke__patience {
 int yoke__queue_wait(const yoke__patience *patience, int64_t timeout);
 int yoke__queue_fail_closed(void);
 
+#define YOKE__QUEUE_GRACE                                                                                              \
+    50 /* ms for a lock where the time is over: who has it needs a microsecond, once it has a CPU */
+/* The lock of one side for what no call waits for: false if a living participant has it for longer than that many ms. */
+bool yoke__queue_lock_soon(yoke__queue *queue, yoke__a32 *side, int64_t patience);
+
 #endif
