@@ -199,12 +199,16 @@ static uint64_t next_of_token(const yoke_domain *domain, uint64_t offset, yoke__
 }
 
 /*
- * Gives a dead token's block to its object, or frees it. Lock held. Returns from where to look on: from the start if a
- * living participant took the block meanwhile, as it may have freed it since.
+ * Gives a dead token's block to its object, or frees it, or passes it by if the object put that off. Lock held. Returns
+ * from where to look on: from the start if a living participant took the block meanwhile, as it may have freed it since.
  */
-static uint64_t settle(yoke_domain *domain, uint64_t offset, uint64_t state, bool linked)
+static uint64_t settle(yoke_domain *domain, uint64_t offset, uint64_t state, bool linked, bool put_off)
 {
     yoke__block *block = yoke__block_at(domain, offset);
+    if (put_off) {
+        bool stands = yoke__a64_load_acquire(&block->state) == state;
+        return stands ? offset + yoke__block_granules(state) * YOKE__GRANULE : YOKE__BLOCK_FIRST;
+    }
     if (linked) {
         uint32_t index = YOKE__ID_INDEX(yoke__a64_load_acquire(&block->object));
         uint64_t given = yoke__block_state(yoke__block_granules(state), YOKE__BLOCK_OBJECT, index);
@@ -221,26 +225,30 @@ static uint64_t settle(yoke_domain *domain, uint64_t offset, uint64_t state, boo
 
 /* Objects are asked without the lock: they take theirs first. The registry lock keeps other recoverers out
  * meanwhile. */
-void yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links)
+bool yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links)
 {
     uint64_t offset = YOKE__BLOCK_FIRST;
     uint64_t state = 0;
     bool     asked = false;
     bool     linked = false;
+    uint32_t put_off = domain->put_off;
+    uint32_t put_off_before = put_off;
     while (yoke__heap_lock(domain) == YOKE_OK) {
-        offset = asked ? settle(domain, offset, state, linked) : offset;
+        offset = asked ? settle(domain, offset, state, linked, domain->put_off != put_off) : offset;
+        put_off = domain->put_off;
         offset = next_of_token(domain, offset, dead);
         yoke__block *block = offset ? yoke__block_at(domain, offset) : NULL;
         yoke__id     object = block ? yoke__a64_load_acquire(&block->object) : 0;
         state = block ? yoke__a64_load_acquire(&block->state) : 0;
         yoke__heap_unlock(domain);
         if (!block) {
-            return;
+            return put_off == put_off_before;
         }
         bool held = yoke__block_kind_of(state) == YOKE__BLOCK_HELD;
         linked = object && links && links(domain, object, yoke__block_payload(block), held);
         asked = true;
     }
+    return false;
 }
 
 void yoke__alloc_free_object(yoke_domain *domain, yoke__id object)

@@ -39,10 +39,12 @@ typedef bool yoke__block_visit(void *user, void *payload, uint64_t size);
 void         yoke__alloc_each(yoke_domain *domain, yoke__id object, yoke__block_visit *visit, void *user);
 
 /* Registry lock held: frees what dead owned, block by block, asking links() of each block's intended object (true: it
- * is linked, so it goes to that object). held: as it stood before links() took the object's locks. May be repeated. The block goes to the object by a CAS from the dead owner's
- * state word: once links() has answered true, a living participant may take and even free the block. */
+ * is linked, so it goes to that object). held: as it stood before links() took the object's locks. Where links() counts
+ * domain->put_off up the block stays the dead one's; false: there was such a block. May be repeated. The block goes to
+ * the object by a CAS from the dead owner's state word: once links() has answered true, a living participant may take
+ * and even free the block. */
 typedef bool yoke__links_fn(yoke_domain *domain, yoke__id object, void *block, bool held);
-void         yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links);
+bool         yoke__alloc_recover(yoke_domain *domain, yoke__token dead, yoke__links_fn *links);
 /* Registry lock held: frees every block of an object that went away. */
 void yoke__alloc_free_object(yoke_domain *domain, yoke__id object);
 

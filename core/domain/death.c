@@ -263,24 +263,31 @@ static void recount_participants(yoke_domain *domain)
     yoke__a32_store_relaxed(&yoke__domain_header(domain)->participants_live, n);
 }
 
-/* What objects hold of theirs, then what they hold of objects, then their blocks, then the slots. */
-static void recover_dead(yoke_domain *domain, const yoke__token *dead, uint32_t n, bool dirty)
+/* What objects hold of theirs, then what they hold of objects, then their blocks, then the slots; not of those that an
+ * object has put off: they stay LEAVING. Returns how many slots are free. */
+static uint32_t recover_dead(yoke_domain *domain, const yoke__token *dead, uint32_t n, bool dirty)
 {
     for (uint32_t i = 0; i < n; i++)
         yoke__threads_recover(domain, dead[i]);
+    domain->put_off = 0;
     if (n)
         sweep_objects(domain, dead, n);
+    bool     swept = domain->put_off == 0;
+    uint32_t recovered = 0;
     for (uint32_t i = 0; i < n; i++)
         yoke__table_drop(domain, yoke__participant_of(domain, dead[i]), !dirty);
     if (dirty)
         yoke__directory_rebuild(domain);
     yoke__directory_tidy(domain);
     for (uint32_t i = 0; i < n; i++) {
-        yoke__alloc_recover(domain, dead[i], yoke__directory_links);
+        if (!yoke__alloc_recover(domain, dead[i], yoke__directory_links) || !swept)
+            continue;
         free_slot(domain, yoke__participant_of(domain, dead[i]), yoke__token_generation(dead[i]));
+        recovered++;
     }
     yoke__directory_tidy(domain); /* what was in blocks of theirs */
     recount_participants(domain);
+    return recovered;
 }
 
 /* Registry lock held. */
@@ -291,7 +298,7 @@ static int recover(yoke_domain *domain, int64_t pid)
     yoke__token   dead[YOKE__PARTICIPANTS];
     uint32_t      n = bury(domain, dirty ? 0 : pid, dead);
     if (n || dirty)
-        recover_dead(domain, dead, n, dirty);
+        n = recover_dead(domain, dead, n, dirty);
     yoke__a32_store_release(&header->registry_dirty, 0);
     return (int)n;
 }
@@ -334,6 +341,8 @@ int yoke__domain_recover(yoke_domain *domain)
     return yoke__domain_recover_pid(domain, 0);
 }
 
+#define PATIENCE 50 /* ms */
+
 int yoke__domain_patrol(yoke_domain *domain)
 {
     yoke__a64 *patrolled = &yoke__domain_header(domain)->patrolled;
@@ -341,5 +350,10 @@ int yoke__domain_patrol(yoke_domain *domain)
     uint64_t   now = (uint64_t)yoke__backend()->system->now();
     if (now - last < (uint64_t)YOKE__SLICE || !yoke__a64_cas_acq_rel(patrolled, &last, now))
         return 0;
-    return yoke__domain_recover(domain);
+    /* Callers may have a time-out, and a message in hand: who was stopped with the registry must not keep them. */
+    if (!yoke__domain_token(domain) || !anybody_dead(domain, 0) || !yoke__registry_look(domain, PATIENCE))
+        return 0;
+    int found = recover(domain, 0);
+    yoke__registry_release(domain);
+    return found;
 }

@@ -12,8 +12,9 @@ struct yoke_domain {
     uint32_t             magic; /* YOKE__HANDLE_MAGIC | YOKE__KIND_DOMAIN while open */
     uint32_t             opens; /* how often this process opened it; under the process lock */
     yoke_memory          memory;
-    yoke__domain_layout *layout; /* == memory.base */
-    yoke__a32            token;  /* this process's; 0 until claimed, and again in a forked child */
+    yoke__domain_layout *layout;  /* == memory.base */
+    yoke__a32            token;   /* this process's; 0 until claimed, and again in a forked child */
+    uint32_t             put_off; /* registry lock held: how often an object has put this recovery off (object.h) */
     bool                 named;
     char                 name[YOKE__NAME_SIZE]; /* "" if private */
     yoke_domain         *next;                  /* all domains of this process, for the fork hooks */

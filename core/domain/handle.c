@@ -189,6 +189,22 @@ static int explain(const yoke__handle *handle, yoke__kind kind)
                       wanted);
 }
 
+static void renew(yoke_domain *domain, yoke__handle *handle);
+
+/* False: there is still no memory to hold it, noted. */
+static bool hold_again(yoke__handle *handle)
+{
+    yoke__registry_acquire(handle->domain);
+    yoke__mutex_lock(&pool.mutex);
+    renew(handle->domain, handle);
+    yoke__mutex_unlock(&pool.mutex);
+    yoke__registry_release(handle->domain);
+    if (!(yoke__a32_load_acquire(&handle->closing) & YOKE__UNHELD))
+        return true;
+    yoke__fail(YOKE_ENOMEM, "the domain has no memory for this process to hold what it inherited: try again");
+    return false;
+}
+
 yoke__handle *yoke__handle_check_all(const void *handle, yoke__kind kind)
 {
     yoke__handle *checked = (yoke__handle *)(uintptr_t)handle;
@@ -202,6 +218,8 @@ yoke__handle *yoke__handle_check_all(const void *handle, yoke__kind kind)
     }
     bool gone = (yoke__a32_load_acquire(&checked->closing) & YOKE__GONE) != 0; /* then its domain may be unmapped */
     if (!gone && checked->domain && !yoke__domain_token(checked->domain))
+        return NULL;
+    if (!gone && (yoke__a32_load_acquire(&checked->closing) & YOKE__UNHELD) && !hold_again(checked))
         return NULL;
     if (yoke__a32_load_acquire(&checked->closing) & YOKE__GONE) {
         yoke__fail(YOKE_ECLOSED,
@@ -278,7 +296,8 @@ static void wait_for_users(yoke__handle *handle, void (*wake)(yoke__handle *hand
 static void drop_reference(yoke__handle *handle)
 {
     yoke_domain *domain = handle->domain;
-    if (!domain || !yoke__a32_load_acquire(&domain->token) || (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
+    if (!domain || !yoke__a32_load_acquire(&domain->token) ||
+        (yoke__a32_load_acquire(&handle->closing) & YOKE__NOT_HELD))
         return;
     yoke__registry_acquire(domain);
     if (yoke__a32_load_relaxed(&handle->holder) == yoke__a32_load_relaxed(&domain->token))
@@ -327,18 +346,24 @@ static bool is_open_in(yoke__handle *handle, const yoke_domain *domain)
     return (yoke__a32_load_acquire(&handle->magic) & MAGIC_MASK) == YOKE__HANDLE_MAGIC && handle->domain == domain;
 }
 
+/* Without memory for it, it may be held later. */
 static void renew(yoke_domain *domain, yoke__handle *handle)
 {
+    yoke__token mine = yoke__a32_load_relaxed(&domain->token);
     if (!handle->id) /* a lock borrowed from another object: it is as much there as that is */
+        return;
+    if (yoke__a32_load_relaxed(&handle->holder) == mine)
         return;
     yoke__entry *entry = yoke__entry_live(domain, handle->id);
     uint32_t     reference = 0;
-    if (!entry || yoke__table_add(domain, entry, yoke__handle_reference(handle), &reference) != YOKE_OK) {
-        yoke__a32_or_acq_rel(&handle->closing, YOKE__GONE);
+    int code = entry ? yoke__table_add(domain, entry, yoke__handle_reference(handle), &reference) : YOKE_ENOENT;
+    if (code != YOKE_OK) {
+        yoke__a32_or_acq_rel(&handle->closing, code == YOKE_ENOMEM ? YOKE__UNHELD : YOKE__GONE);
         return;
     }
     handle->reference = reference;
-    yoke__a32_store_relaxed(&handle->holder, yoke__a32_load_relaxed(&domain->token));
+    yoke__a32_store_relaxed(&handle->holder, mine);
+    yoke__a32_and_acq_rel(&handle->closing, ~(uint32_t)YOKE__UNHELD);
 }
 
 static void for_each_open(yoke_domain *domain, void (*visit)(yoke_domain *domain, yoke__handle *handle))

@@ -57,7 +57,9 @@ typedef struct yoke__object_type {
     /* The last reference is gone: frees what else belongs to the object (NULL: nothing does). The caller frees the
      * object's own block afterwards, and only that. Repeated if its caller dies. */
     void (*destroy)(yoke_domain *domain, yoke__id id, void *object);
-    /* A participant died: hand back what it held in this object. Repeatable. */
+    /* A participant died: hand back what it held in this object. Repeatable. This and links() are called under the registry
+     * lock, so neither waits for long for a participant that may have been stopped: it counts domain->put_off up instead,
+     * and the dead one's slot is not freed yet, so that the next patrol asks again. */
     void (*sweep)(yoke_domain *domain, yoke__id id, void *object, yoke__token dead);
     /* Does this object link the block that a dead participant owned (allocator.h)? held: by yoke__alloc_hold(). */
     bool (*links)(yoke_domain *domain, yoke__id id, void *object, void *block, bool held);
@@ -85,7 +87,7 @@ const yoke__object_type *yoke__object_type_replace(yoke__kind kind, const yoke__
 typedef struct yoke__handle {
     yoke__a32    magic;     /* YOKE__HANDLE_MAGIC | kind while open */
     yoke__a32    users;     /* calls that may be asleep in it, in this process */
-    yoke__a32    closing;   /* YOKE__CLOSING, YOKE__GONE or 0; if set sleepers answer YOKE_ECLOSED */
+    yoke__a32    closing;   /* YOKE__CLOSING, YOKE__GONE, YOKE__UNHELD or 0; if set sleepers answer YOKE_ECLOSED */
     uint32_t     reference; /* index in this participant's reference table; with holder, under the registry lock */
     yoke_domain *domain;
     void        *object; /* this process's address of it */
@@ -102,7 +104,9 @@ typedef struct yoke__handle {
 
 enum {
     YOKE__CLOSING = 1, /* close has begun */
-    YOKE__GONE = 2     /* the object went away before a forked child came to hold it, or the domain was left */
+    YOKE__GONE = 2,    /* the object went away before a forked child came to hold it, or the domain was left */
+    YOKE__UNHELD = 4,  /* a forked child had no memory to hold it: the next call tries again */
+    YOKE__NOT_HELD = YOKE__GONE | YOKE__UNHELD
 };
 
 typedef struct yoke__object_spec {

@@ -30,8 +30,8 @@ static void settle_side(yoke__queue *queue, yoke__a32 *side)
 
     if (owner == 0 || yoke__token_alive(queue->domain, owner))
         return;
-    yoke__queue_lock(queue, side);
-    yoke__queue_unlock(queue, side);
+    if (yoke__queue_lock_soon(queue, side, YOKE__QUEUE_GRACE)) /* else who took it over was stopped at that */
+        yoke__queue_unlock(queue, side);
 }
 
 void yoke__queue_settle(yoke__queue *queue)
@@ -149,15 +149,8 @@ bool yoke_queue_empty(const yoke_queue *handle)
 bool yoke_queue_full(const yoke_queue *handle)
 {
     yoke__queue queue;
-    const char *limit;
-    bool        full;
 
-    if (!yoke__queue_of(&queue, handle))
-        return false;
-    yoke__queue_lock(&queue, &queue.state->producers);
-    full = yoke__queue_over_limit(&queue, yoke__queue_tail(&queue), 1, &limit);
-    yoke__queue_unlock(&queue, &queue.state->producers);
-    return full;
+    return yoke__queue_of(&queue, handle) && yoke__queue_looks_full(&queue);
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)

@@ -112,6 +112,25 @@ bool yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, c
            yoke__queue_bytes(queue) + yoke__a64_load_relaxed(&queue->state->reserved_bytes) + size > max_bytes;
 }
 
+bool yoke__queue_looks_full(yoke__queue *queue)
+{
+    yoke__queue_state *state = queue->state;
+    uint64_t           items;
+
+    yoke__queue_settle(queue);
+    /* Who changed the sums is at it, or died at it. */
+    if (yoke__a32_load_acquire(&state->reserving) && yoke__queue_lock_soon(queue, &state->producers, YOKE_NOWAIT)) {
+        put_right(queue);
+        yoke__queue_unlock(queue, &state->producers);
+    }
+    items = yoke__queue_count(queue) + yoke__a64_load_acquire(&state->reserved_items) +
+            yoke__list_count(yoke__a64_load_acquire(&state->redeliver));
+    if (items >= most_items(queue))
+        return true;
+    return state->max_bytes &&
+           yoke__queue_bytes(queue) + yoke__a64_load_acquire(&state->reserved_bytes) + 1 > state->max_bytes;
+}
+
 void yoke__queue_raise_high(yoke__queue *queue, uint64_t tail)
 {
     uint64_t high = yoke__a64_load_relaxed(&queue->state->high_items);

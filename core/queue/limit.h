@@ -25,6 +25,8 @@ static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uin
         return false;
     return yoke__queue_meets_limit(queue, tail, size, limit);
 }
+/* No lock held: is a limit met, by what is noted? Exact while nobody is in the middle of a put or a get. Settles first. */
+bool yoke__queue_looks_full(yoke__queue *queue);
 /* How many puts may find room: a look without a lock. */
 uint64_t yoke__queue_room(const yoke__queue *queue);
 /* Producers' lock held: the tail stands at that message number now. Keeps the highest number of messages. Few are left to

@@ -9,8 +9,6 @@
 #include "../options.h"
 #include "../sync/owner_word.h"
 
-#define GRACE 50 /* ms for a lock, where the call's time is over: who has it needs a microsecond, once it has a CPU */
-
 static void take_over(yoke__queue *queue, const yoke__a32 *side)
 {
     if (side == &queue->state->producers) {
@@ -25,6 +23,15 @@ void yoke__queue_lock_held(yoke__queue *queue, yoke__a32 *side)
 {
     if (yoke__owner_acquire(queue->domain, side, INT64_MAX, NULL) == YOKE_OWNER_DIED)
         take_over(queue, side);
+}
+
+bool yoke__queue_lock_soon(yoke__queue *queue, yoke__a32 *side, int64_t patience)
+{
+    int rc = yoke__owner_acquire(queue->domain, side, yoke__deadline_after(patience), NULL);
+
+    if (rc == YOKE_OWNER_DIED)
+        take_over(queue, side);
+    return rc >= 0;
 }
 
 yoke__deadline yoke__queue_until(yoke__queue *queue)
@@ -43,7 +50,8 @@ static int fail_held(const yoke__queue *queue, const yoke__a32 *side)
     yoke__token_describe(queue->domain, owner, &holder);
     yoke__fail(YOKE_ETIMEDOUT,
                "process %lld (%s) is in the middle of %s the queue, and has not gone on for %lld ms: is it stopped?",
-               (long long)holder.pid, holder.name, what, (long long)(queue->timeout > GRACE ? queue->timeout : GRACE));
+               (long long)holder.pid, holder.name, what,
+               (long long)(queue->timeout > YOKE__QUEUE_GRACE ? queue->timeout : YOKE__QUEUE_GRACE));
     return YOKE_EBUSY;
 }
 
@@ -54,7 +62,7 @@ int yoke__queue_lock_until(yoke__queue *queue, yoke__a32 *side)
     int              rc;
 
     if (yoke__deadline_past(wait.deadline))
-        wait.deadline = yoke__deadline_after(GRACE);
+        wait.deadline = yoke__deadline_after(YOKE__QUEUE_GRACE);
     yoke__handle_enter(queue->handle);
     rc = yoke__owner_acquire_with(queue->domain, side, &wait);
     yoke__handle_exit(queue->handle);
@@ -190,7 +198,7 @@ static void let_go(yoke__handle *handle)
     yoke__queue queue = {
         .domain = handle->domain, .state = (yoke__queue_state *)handle->object, .handle = handle, .id = handle->id};
 
-    if (!yoke__a32_load_acquire(&handle->domain->token) || (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE))
+    if (!yoke__a32_load_acquire(&handle->domain->token) || (yoke__a32_load_acquire(&handle->closing) & YOKE__NOT_HELD))
         return;
     if (handle->private_[0])
         return_holds(&queue);

@@ -85,6 +85,10 @@ static inline int yoke__queue_lock_timed(yoke__queue *queue, yoke__a32 *side)
         return YOKE_OK;
     return yoke__queue_lock_until(queue, side);
 }
+#define YOKE__QUEUE_GRACE                                                                                              \
+    50 /* ms for a lock where the time is over: who has it needs a microsecond, once it has a CPU */
+/* The same for what no call waits for: false if a living participant has it for longer than that many ms. */
+bool              yoke__queue_lock_soon(yoke__queue *queue, yoke__a32 *side, int64_t patience);
 static inline int yoke__queue_result(int rc)
 {
     return rc == YOKE_EBUSY ? YOKE_ETIMEDOUT : rc;

@@ -157,6 +157,26 @@ static bool settle(yoke__queue *queue, void *block, bool *again)
     return *again;
 }
 
+/* Registry lock held: who was stopped with the lock must not hold up all who need that. One wait is enough for a recovery,
+ * that others go on with. */
+static bool lock_now(yoke__queue *queue, yoke__a32 *side)
+{
+    if (yoke__queue_lock_soon(queue, side, queue->domain->put_off ? YOKE_NOWAIT : YOKE__QUEUE_GRACE))
+        return true;
+    queue->domain->put_off++;
+    return false;
+}
+
+static bool lock_both(yoke__queue *queue)
+{
+    if (!lock_now(queue, &queue->state->producers))
+        return false;
+    if (lock_now(queue, &queue->state->consumers))
+        return true;
+    yoke__queue_unlock(queue, &queue->state->producers);
+    return false;
+}
+
 /* Is the block, which a dead participant owned, a ring or a message of this queue? One that the dead held is queued
  * again here. What is neither was not committed yet, or discarded already. */
 bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held)
@@ -166,8 +186,8 @@ bool yoke__queue_links(yoke_domain *domain, yoke__id id, void *object, void *blo
     bool        again = false;
 
     (void)held;
-    yoke__queue_lock(&queue, &queue.state->producers);
-    yoke__queue_lock(&queue, &queue.state->consumers);
+    if (!lock_both(&queue))
+        return false;
     linked = settle(&queue, block, &again);
     yoke__queue_unlock(&queue, &queue.state->consumers);
     yoke__queue_unlock(&queue, &queue.state->producers);
@@ -190,6 +210,6 @@ void yoke__queue_sweep(yoke_domain *domain, yoke__id id, void *object, yoke__tok
     if ((yoke__a32_load_acquire(&queue.state->consumers) & YOKE__TOKEN_MASK) != dead &&
         !yoke__a32_load_acquire(&queue.state->journal.valid))
         return;
-    yoke__queue_lock(&queue, &queue.state->consumers);
-    yoke__queue_unlock(&queue, &queue.state->consumers);
+    if (lock_now(&queue, &queue.state->consumers))
+        yoke__queue_unlock(&queue, &queue.state->consumers);
 }

@@ -202,7 +202,7 @@ static void leave_all(yoke__handle *handle)
     yoke__barrier barrier = {handle->domain, handle->object, handle->id};
 
     if (!handle->private_[YOKE__BARRIER_JOINED] || !yoke__a32_load_acquire(&handle->domain->token) ||
-        (yoke__a32_load_acquire(&handle->closing) & YOKE__GONE) != 0 || yoke__barrier_lock(&barrier) < 0)
+        (yoke__a32_load_acquire(&handle->closing) & YOKE__NOT_HELD) != 0 || yoke__barrier_lock(&barrier) < 0)
         return;
     yoke__token token = yoke__domain_token(handle->domain);
     (void)yoke__barrier_unjoin(&barrier, token, (uint32_t)*joined_by(handle, token));

@@ -29,6 +29,9 @@ static yoke__handle *check(const yoke_lock *lock)
     yoke__handle       *handle = yoke__handle_check(lock, YOKE__KIND_LOCK);
     const yoke__handle *owner = handle ? owner_of(handle) : NULL;
 
+    if (owner && (yoke__a32_load_acquire(&owner->closing) & YOKE__UNHELD) != 0 &&
+        !yoke__handle_check(owner, (yoke__kind)(yoke__a32_load_relaxed(&owner->magic) & 0xffu)))
+        return NULL;
     if (owner && (yoke__a32_load_acquire(&owner->closing) & YOKE__GONE) != 0) {
         yoke__fail(YOKE_ECLOSED, "the object that this lock belongs to is gone");
         return NULL;

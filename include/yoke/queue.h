@@ -13,12 +13,18 @@
  *
  * Threads and processes: every function may be called by any thread of any participant, but not by a signal handler.
  * Close a handle only when no other thread is about to use it; threads asleep in it answer YOKE_ECLOSED. A forked child
- * may use the handles it inherits.
+ * may use the handles it inherits; if the domain is too full for it to hold them, each call answers YOKE_ENOMEM until there
+ * is room.
  *
  * Time-outs are milliseconds; YOKE_NOWAIT tries once, YOKE_FOREVER never gives up. Signals don't shorten a wait. A process
  * that was stopped in the middle of a call may hold up others on its side until it goes on, or dies and a slice (150 ms)
  * has passed. Their time-outs hold then too: YOKE_ETIMEDOUT, and the error's text names that process; YOKE_NOWAIT waits up
- * to 50 ms for it. Calls without a time-out wait for as long as it takes.
+ * to 50 ms for it. Calls without a time-out wait for as long as it takes. What a dead process held in that queue comes
+ * back once the stopped one has gone on or died; other queues go on. One thing no time-out covers: a process stopped in the
+ * few instructions in which it takes or gives back memory of the domain, or makes, opens or closes an object, holds up
+ * whoever needs to do the same, whatever queue and time-out that has (YOKE_NOWAIT too), until it goes on or dies. Messages
+ * of up to 4080 bytes need no memory once the queue is large enough; larger ones, joinable queues, variants and slots
+ * always do.
  */
 #ifndef YOKE_QUEUE_H
 #define YOKE_QUEUE_H
@@ -315,7 +321,8 @@ YOKE_API int64_t yoke_queue_size(const yoke_queue *queue);
  *  there, call get with YOKE_NOWAIT instead of asking first. False on a bad handle. */
 YOKE_API bool yoke_queue_empty(const yoke_queue *queue);
 
-/** Whether a limit was reached. Always false without limits, and on a bad handle. */
+/** Whether a limit was reached. Waits for nobody: exact, unless another is in the middle of a put or a get; then that one
+ *  may be counted already or not yet. Always false without limits, and on a bad handle. */
 YOKE_API bool yoke_queue_full(const yoke_queue *queue);
 
 /** What has happened in a queue since it was made. */

@@ -11,6 +11,7 @@
 
 #include <yoke/yoke.h>
 
+#include "support/child.h"
 #include "support/leak.h"
 
 #define BUDGET (UINT64_C(2) << 20)
@@ -145,6 +146,67 @@ static void test_messages_can_be_got_where_none_can_be_peeked(void **state)
     yoke_domain_close(domain);
 }
 
+/* ---- forks ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct twins {
+    yoke_queue *queues[2];
+    int         full[2], room[2]; /* pipes: the child has seen that it is full; there is room again */
+} twins;
+
+static int get_in_full_domain(void *user)
+{
+    const twins *both = (const twins *)user;
+    uint8_t      bytes[8192];
+    char         word = 0;
+
+    for (int i = 0; i < 2; i++) { /* and is told so each time */
+        CHILD_CHECK(yoke_queue_get(both->queues[0], bytes, sizeof bytes, NULL, YOKE_NOWAIT) == YOKE_ENOMEM);
+        CHILD_CHECK(yoke_queue_size(both->queues[1]) == YOKE_ENOMEM);
+    }
+    CHILD_CHECK(write(both->full[1], &word, 1) == 1 && read(both->room[0], &word, 1) == 1);
+    CHILD_CHECK(yoke_queue_size(both->queues[1]) == 1);
+    CHILD_CHECK(yoke_queue_get(both->queues[0], bytes, sizeof bytes, NULL, YOKE_NOWAIT) == YOKE_OK);
+    yoke_queue_close(both->queues[0]);
+    CHILD_CHECK(yoke_queue_get(both->queues[1], bytes, sizeof bytes, NULL, YOKE_NOWAIT) == YOKE_OK);
+    yoke_queue_close(both->queues[1]);
+    return 0;
+}
+
+static void test_a_forked_child_holds_its_handles_once_there_is_room(void **state)
+{
+    static const size_t sizes[4] = {5000, 5000, 5000, 5000};
+    yoke_domain        *domain = small_domain();
+    twins               both = {{queue_in(domain, false), queue_in(domain, false)}, {-1, -1}, {-1, -1}};
+    yoke_slot           slot;
+    uint32_t            count;
+    char                word = 0;
+    pid_t               child;
+
+    (void)state;
+    assert_int_equal(pipe(both.full) | pipe(both.room), 0);
+    assert_int_equal(yoke_queue_put_string(both.queues[1], "x", YOKE_NOWAIT), YOKE_OK);
+    count = fill(both.queues[0], sizes);
+    while (yoke_queue_reserve(both.queues[0], &slot, 16, YOKE_NOWAIT) == YOKE_OK)
+        continue;
+    child = child_start(get_in_full_domain, &both);
+    close(both.full[1]); /* so that its end is seen */
+    assert_int_equal(read(both.full[0], &word, 1), 1);
+    for (int i = 0; i < 20; i++, count--) {
+        uint8_t bytes[8192];
+        assert_int_equal(yoke_queue_get(both.queues[0], bytes, sizeof bytes, NULL, YOKE_NOWAIT), YOKE_OK);
+    }
+    assert_int_equal(write(both.room[1], &word, 1), 1);
+    assert_int_equal(child_join(child), 0);
+    assert_int_equal(yoke_queue_size(both.queues[1]), 0);
+    assert_int_equal(get_all(both.queues[0]), count - 1);
+    close(both.full[0]);
+    for (int i = 0; i < 2; i++) {
+        close(both.room[i]);
+        yoke_queue_close(both.queues[i]);
+    }
+    yoke_domain_close(domain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_all_tasks_can_be_peeked_and_come_back),
         cmocka_unit_test(test_variants_can_be_got),
         cmocka_unit_test(test_messages_can_be_got_where_none_can_be_peeked),
+        cmocka_unit_test(test_a_forked_child_holds_its_handles_once_there_is_room),
     };
     return cmocka_run_group_tests_name("queue, full domain", tests, leak_setup, leak_teardown);
 }

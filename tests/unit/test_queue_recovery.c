@@ -13,6 +13,8 @@
 #include <yoke/yoke.h>
 
 #include "core/domain/participant.h"
+#include "core/queue/queue.h"
+#include "core/queue/ring.h"
 #include "support/child.h"
 #include "support/leak.h"
 #include "support/queues.h"
@@ -181,12 +183,65 @@ static void test_also_where_messages_are_small_and_not_held(void **state)
     yoke_queue_close(queue);
 }
 
+/* ---- what it had not noted ------------------------------------------------------------------------------------------- */
+
+static int take_without_a_note(void *user)
+{
+    yoke__queue queue;
+    yoke__ring *ring;
+    uint64_t    head;
+    bool        damaged = false;
+
+    CHILD_CHECK(yoke__queue_of(&queue, (yoke_queue *)user));
+    yoke__queue_lock(&queue, &queue.state->consumers);
+    ring = yoke__chain_first(&queue);
+    CHILD_CHECK(yoke__ring_oldest(ring, &head, &damaged) != NULL);
+    yoke__ring_consume(ring, head);
+    _exit(0);
+}
+
+static void test_a_queue_that_the_dead_emptied_is_not_full(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 1);
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "one", YOKE_NOWAIT), YOKE_OK);
+    assert_true(yoke_queue_full(queue));
+    assert_int_equal(child_join(child_start(take_without_a_note, queue)), 0);
+    assert_false(yoke_queue_full(queue));
+    yoke_queue_close(queue);
+}
+
+/* As one that died while it changed the sums of reservations leaves them. */
+static int die_reserving(void *user)
+{
+    yoke__queue queue;
+
+    CHILD_CHECK(yoke__queue_of(&queue, (yoke_queue *)user));
+    yoke__queue_lock(&queue, &queue.state->producers);
+    yoke__a32_store_release(&queue.state->reserving, 1);
+    yoke__a64_store_release(&queue.state->reserved_items, 1);
+    _exit(0);
+}
+
+static void test_nor_one_where_the_dead_was_about_to_reserve(void **state)
+{
+    yoke_queue *queue = new_queue(.max_items = 1);
+
+    (void)state;
+    assert_int_equal(child_join(child_start(die_reserving, queue)), 0);
+    assert_false(yoke_queue_full(queue));
+    yoke_queue_close(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_recovery_takes_time_in_proportion_to_what_the_dead_held),
         cmocka_unit_test(test_and_to_what_the_dead_had_put),
         cmocka_unit_test(test_a_consumer_that_always_finds_something_gets_what_came_back),
+        cmocka_unit_test(test_a_queue_that_the_dead_emptied_is_not_full),
+        cmocka_unit_test(test_nor_one_where_the_dead_was_about_to_reserve),
         cmocka_unit_test(test_also_where_messages_are_small_and_not_held),
     };
     return cmocka_run_group_tests_name("queue, recovery", tests, queues_setup, leak_teardown);
