@@ -7,13 +7,17 @@
 
 #include <stdio.h>
 
+#define SWEEP_GRACE 50 /* ms for the guard, while all others wait for the registry */
+
 /* ---- the object ---------------------------------------------------------------------------------------------------- */
 
 static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {
     yoke__barrier barrier = {domain, object, id};
 
-    if (yoke__barrier_lock(&barrier) < 0)
+    int result = yoke__barrier_lock_until(&barrier, domain->put_off ? 0 : yoke__deadline_after(SWEEP_GRACE), NULL);
+    domain->put_off += result == YOKE_ETIMEDOUT; /* its holder may be stopped: whoever recovers next does it */
+    if (result < 0)
         return;
     yoke__barrier_bury(&barrier, dead);
     yoke__barrier_unlock(&barrier);
@@ -38,15 +42,13 @@ static void describe(yoke_domain *domain, yoke__id id, const void *object, char 
 {
     yoke__barrier barrier = {domain, (yoke__barrier_state *)(uintptr_t)object, id};
 
-    if (yoke__barrier_broken(&barrier) != YOKE__WHY_NOT) {
+    if (yoke__barrier_broken(&barrier, NULL) != YOKE__WHY_NOT) {
         yoke__text_add(text, size, "broken, of %lu parties", (unsigned long)barrier.state->parties);
         return;
     }
-    const yoke__round *round = yoke__barrier_round(&barrier);
-    yoke__text_add(
-        text, size, "%lu of %lu parties have arrived",
-        (unsigned long)(round && yoke__barrier_is_open(&barrier, round) ? yoke__a32_load_relaxed(&round->count) : 0),
-        (unsigned long)barrier.state->parties);
+    int64_t waiting = yoke__barrier_waiting(&barrier);
+    yoke__text_add(text, size, "%ld of %lu parties have arrived", (long)(waiting > 0 ? waiting : 0),
+                   (unsigned long)barrier.state->parties);
 }
 
 const yoke__object_type yoke__barrier_type = {
@@ -183,15 +185,16 @@ static uint64_t *joined_by(yoke__handle *handle, yoke__token token)
     return &handle->private_[YOKE__BARRIER_JOINED];
 }
 
+/* Without the guard, whose holder may be stopped: who began to sleep at this moment sees after a slice that we close. */
 static void wake_sleepers(yoke__handle *handle)
 {
     yoke__barrier barrier = {handle->domain, handle->object, handle->id};
 
-    if (yoke__barrier_lock(&barrier) < 0)
-        return;
+    yoke__fence_seq_cst();
     yoke__round *round = yoke__barrier_round(&barrier);
-    yoke__word_wake(barrier.domain, &round->state, UINT32_MAX);
-    yoke__barrier_unlock(&barrier);
+    if (round)
+        yoke__word_wake(barrier.domain, &round->state, UINT32_MAX);
+    yoke__word_wake(barrier.domain, &barrier.state->guard, UINT32_MAX);
 }
 
 static void leave_all(yoke__handle *handle)
@@ -286,19 +289,13 @@ int64_t yoke_barrier_parties(const yoke_barrier *barrier)
 int64_t yoke_barrier_waiting(const yoke_barrier *barrier)
 {
     yoke__barrier b;
-    int64_t       waiting;
 
-    if (!enter(&b, barrier))
-        return yoke__noted();
-    yoke__round *round = yoke__barrier_round(&b);
-    waiting = yoke__barrier_is_open(&b, round) ? (int64_t)yoke__a32_load_relaxed(&round->count) : 0;
-    yoke__barrier_unlock(&b);
-    return waiting;
+    return yoke__barrier_find(&b, barrier) ? yoke__barrier_waiting(&b) : yoke__noted();
 }
 
 bool yoke_barrier_broken(const yoke_barrier *barrier)
 {
     yoke__barrier b;
 
-    return yoke__barrier_find(&b, barrier) && yoke__barrier_broken(&b) != YOKE__WHY_NOT;
+    return yoke__barrier_find(&b, barrier) && yoke__barrier_broken(&b, NULL) != YOKE__WHY_NOT;
 }

@@ -2,14 +2,19 @@
  * A barrier in shared memory. Each round has a record of its own: who arrived, and how it ended. So one store ends it for
  * all who wait, and they may read that as late as they like: a record is used again only when all have left it.
  *
- * All changes but leaving a round are made under `guard`, an owner word; the sections are short and run nothing of the
- * user's. Each commits by one store, named below; the next holder finishes what a dead one committed.
+ * A round ends once, by a CAS of its state from OPEN. A party of it may do that without the guard: its record can't serve
+ * another round before it has left. So who gives up, and who has run the action, waits for nobody. All else is under
+ * `guard`, an owner word; the sections run nothing of the user's. Each change commits by one store, named below; the next
+ * holder finishes what a dead one committed.
  *
  *   arrival         round.count
- *   last arrival    round.state = DONE
+ *   last arrival    round.state = DONE (with an action: when that is done, without the guard)
+ *   giving up       round.state = BROKEN, without the guard; so does an action that fails
  *   breaking        current, with a reason in it; round.state follows
  *   next round      current = another record (by its first arrival)
  *   reset           current = another record, without a reason; the old round.state follows
+ *
+ * The barrier is broken if current has a reason in it, or if the current round ended BROKEN.
  */
 #ifndef YOKE_CORE_SYNC_BARRIER_H
 #define YOKE_CORE_SYNC_BARRIER_H
@@ -36,12 +41,13 @@ typedef enum yoke__barrier_why {
 #define YOKE__ROUND_OPEN      0u
 #define YOKE__ROUND_DONE      1u
 #define YOKE__ROUND_BROKEN(w) (2u | (uint32_t)(w) << 8)
-#define YOKE__ROUND_WHY(s)    ((yoke__barrier_why)((s) >> 8))
+#define YOKE__ROUND_WHY(s)    ((yoke__barrier_why)((s) >> 8)) /* YOKE__WHY_NOT: it is open or done */
 
 typedef struct yoke__round {
-    yoke__a32 state;   /* who has arrived sleeps on it */
+    yoke__a32 state;   /* who has arrived sleeps on it; from OPEN by CAS, to OPEN again only when all have left */
     yoke__a32 count;   /* arrivals so far; arrived[] below it is valid */
-    yoke__a32 culprit; /* who broke it: token or 0; before the state says BROKEN */
+    yoke__a32 culprit; /* token of who broke it, or 0; by CAS from 0, before the state says BROKEN. Of several that end
+                          it at once one is named */
     yoke__a32 reserved;
     yoke__a64 next; /* offset of another record, or 0; once and for all */
     yoke__a64 unused;
@@ -83,21 +89,27 @@ bool yoke__barrier_links(const yoke__barrier *barrier, const void *block);
 
 /* Takes the guard, and finishes what a dead holder began. YOKE_ENOMEM: this process could not join the domain. YOKE_EPROTO:
  * the barrier is damaged. Not held then. */
-int  yoke__barrier_lock(const yoke__barrier *barrier);
+int yoke__barrier_lock(const yoke__barrier *barrier);
+/* The same with an end: YOKE_ETIMEDOUT, naming the holder; YOKE_ECLOSED, not noted. */
+int  yoke__barrier_lock_until(const yoke__barrier *barrier, yoke__deadline deadline, const yoke__a32 *closing);
 void yoke__barrier_unlock(const yoke__barrier *barrier);
+
+/* The current record. NULL: the barrier is damaged. */
+yoke__round *yoke__barrier_round(const yoke__barrier *barrier);
+/* YOKE__WHY_NOT, or why it is broken, and by whom if culprit isn't NULL. Without the guard: at a moment of the call. */
+yoke__barrier_why yoke__barrier_broken(const yoke__barrier *barrier, yoke__token *culprit);
+/* How many wait, at a moment of the call; or YOKE_EPROTO. */
+int64_t yoke__barrier_waiting(const yoke__barrier *barrier);
+
+/* By a party of that round, with or without the guard. False: it has ended already. */
+bool yoke__barrier_finish(const yoke__barrier *barrier, yoke__round *round);
+bool yoke__barrier_give_up(const yoke__barrier *barrier, yoke__round *round, yoke__barrier_why why);
 
 /* All below with the guard held. */
 
-/* The current record. */
-yoke__round      *yoke__barrier_round(const yoke__barrier *barrier);
-yoke__barrier_why yoke__barrier_broken(const yoke__barrier *barrier);
 /* Arrives in *round as *index-th. YOKE_EBUSY: it is full, and its action is running; YOKE_EBROKEN (both without a noted
  * error); YOKE_ENOMEM. */
 int yoke__barrier_arrive(const yoke__barrier *barrier, yoke__round **round, uint32_t *index);
-/* Is that round still the one, and open? */
-bool yoke__barrier_is_open(const yoke__barrier *barrier, const yoke__round *round);
-/* All have arrived. */
-void yoke__barrier_finish(const yoke__barrier *barrier, yoke__round *round);
 /* Unless it is broken already. */
 void yoke__barrier_break(const yoke__barrier *barrier, yoke__barrier_why why, yoke__token culprit);
 int  yoke__barrier_reset(const yoke__barrier *barrier);

@@ -31,6 +31,11 @@ static yoke__round *first_round(const yoke__barrier *barrier)
     return round_at(barrier, yoke__a64_load_acquire(&barrier->state->rounds));
 }
 
+static int damaged(void)
+{
+    return yoke__fail(YOKE_EPROTO, "a barrier is damaged: its round lies outside of the domain");
+}
+
 /* Linked by one store, then given away: recovery asks yoke__barrier_links(). */
 static yoke__round *add_round(const yoke__barrier *barrier, yoke__a64 *link)
 {
@@ -80,9 +85,51 @@ yoke__round *yoke__barrier_round(const yoke__barrier *barrier)
     return round_at(barrier, yoke__a64_load_relaxed(&barrier->state->current));
 }
 
-yoke__barrier_why yoke__barrier_broken(const yoke__barrier *barrier)
+/* One look at all that tells how the barrier stands. */
+typedef struct standing {
+    uint64_t     current;
+    yoke__round *round;
+    uint32_t     state, count;
+} standing;
+
+/* Looks again if the current record has been another one meanwhile: what was read may be of a round gone by. */
+static standing look(const yoke__barrier *barrier)
 {
-    return (yoke__barrier_why)(yoke__a64_load_acquire(&barrier->state->current) & YOKE__WHY_MASK);
+    standing now;
+
+    do {
+        now = (standing){.current = yoke__a64_load_acquire(&barrier->state->current)};
+        now.round = round_at(barrier, now.current);
+        if (!now.round)
+            return now;
+        now.state = yoke__a32_load_acquire(&now.round->state);
+        now.count = yoke__a32_load_acquire(&now.round->count);
+    } while (yoke__a64_load_acquire(&barrier->state->current) != now.current);
+    return now;
+}
+
+static yoke__barrier_why reason(uint64_t current)
+{
+    return (yoke__barrier_why)(current & YOKE__WHY_MASK);
+}
+
+yoke__barrier_why yoke__barrier_broken(const yoke__barrier *barrier, yoke__token *culprit)
+{
+    standing          now = look(barrier);
+    yoke__barrier_why why = now.round ? YOKE__ROUND_WHY(now.state) : YOKE__WHY_NOT;
+
+    if (culprit)
+        *culprit = yoke__a32_load_relaxed(why == YOKE__WHY_NOT ? &barrier->state->broken_by : &now.round->culprit);
+    return why == YOKE__WHY_NOT ? reason(now.current) : why;
+}
+
+int64_t yoke__barrier_waiting(const yoke__barrier *barrier)
+{
+    standing now = look(barrier);
+
+    if (!now.round)
+        return damaged();
+    return reason(now.current) == YOKE__WHY_NOT && now.state == YOKE__ROUND_OPEN ? (int64_t)now.count : 0;
 }
 
 static void make_current(const yoke__barrier *barrier, const yoke__round *round)
@@ -119,12 +166,18 @@ static yoke__round *fresh_round(const yoke__barrier *barrier)
 
 /* ---- ends of a round ----------------------------------------------------------------------------------------------- */
 
-static void end_round(const yoke__barrier *barrier, yoke__round *round, uint32_t state, yoke__token culprit)
+/* False: somebody else has ended it. */
+static bool end_round(const yoke__barrier *barrier, yoke__round *round, uint32_t state, yoke__token culprit)
 {
-    yoke__a32_store_relaxed(&round->culprit, culprit);
-    yoke__a32_store_release(&round->state, state);
+    uint32_t none = 0, open = YOKE__ROUND_OPEN;
+
+    if (culprit)
+        (void)yoke__a32_cas_acq_rel(&round->culprit, &none, culprit);
+    if (!yoke__a32_cas_acq_rel(&round->state, &open, state))
+        return false;
     yoke__fence_seq_cst();
     yoke__word_wake(barrier->domain, &round->state, UINT32_MAX);
+    return true;
 }
 
 static bool is_open(const yoke__round *round)
@@ -132,26 +185,32 @@ static bool is_open(const yoke__round *round)
     return yoke__a32_load_relaxed(&round->state) == YOKE__ROUND_OPEN;
 }
 
-void yoke__barrier_finish(const yoke__barrier *barrier, yoke__round *round)
+bool yoke__barrier_finish(const yoke__barrier *barrier, yoke__round *round)
 {
-    end_round(barrier, round, YOKE__ROUND_DONE, 0);
+    return end_round(barrier, round, YOKE__ROUND_DONE, 0);
+}
+
+bool yoke__barrier_give_up(const yoke__barrier *barrier, yoke__round *round, yoke__barrier_why why)
+{
+    return end_round(barrier, round, YOKE__ROUND_BROKEN(why), yoke__domain_token(barrier->domain));
 }
 
 /* What follows the commit of a break. */
 static void tell_broken(const yoke__barrier *barrier)
 {
-    yoke__round      *round = yoke__barrier_round(barrier);
-    yoke__barrier_why why = yoke__barrier_broken(barrier);
+    uint64_t     current = yoke__a64_load_relaxed(&barrier->state->current);
+    yoke__round *round = round_at(barrier, current);
 
-    if (why != YOKE__WHY_NOT && is_open(round))
-        end_round(barrier, round, YOKE__ROUND_BROKEN(why), yoke__a32_load_relaxed(&barrier->state->broken_by));
+    if (reason(current) != YOKE__WHY_NOT && is_open(round))
+        (void)end_round(barrier, round, YOKE__ROUND_BROKEN(reason(current)),
+                        yoke__a32_load_relaxed(&barrier->state->broken_by));
 }
 
 void yoke__barrier_break(const yoke__barrier *barrier, yoke__barrier_why why, yoke__token culprit)
 {
     uint64_t current = yoke__a64_load_relaxed(&barrier->state->current);
 
-    if ((current & YOKE__WHY_MASK) != 0)
+    if (yoke__barrier_broken(barrier, NULL) != YOKE__WHY_NOT)
         return;
     yoke__a32_store_relaxed(&barrier->state->broken_by, culprit);
     yoke__a64_store_release(&barrier->state->current, current | (uint64_t)why); /* the commit */
@@ -172,7 +231,7 @@ int yoke__barrier_reset(const yoke__barrier *barrier)
         return YOKE_ENOMEM;
     make_current(barrier, fresh); /* the commit */
     if (state == YOKE__ROUND_OPEN)
-        end_round(barrier, round, YOKE__ROUND_BROKEN(YOKE__WHY_RESET), yoke__domain_token(barrier->domain));
+        (void)end_round(barrier, round, YOKE__ROUND_BROKEN(YOKE__WHY_RESET), yoke__domain_token(barrier->domain));
     return YOKE_OK;
 }
 
@@ -187,23 +246,43 @@ static void repair(const yoke__barrier *barrier, yoke__token dead)
     tell_broken(barrier);
     for (uint32_t n = 0; round && n < ROUNDS_MOST; n++, round = next_round(barrier, round))
         if (round != now && is_open(round) && !all_left(barrier, round))
-            end_round(barrier, round, YOKE__ROUND_BROKEN(YOKE__WHY_RESET), dead);
+            (void)end_round(barrier, round, YOKE__ROUND_BROKEN(YOKE__WHY_RESET), dead);
 }
 
-int yoke__barrier_lock(const yoke__barrier *barrier)
+static int fail_held(const yoke__barrier *barrier)
 {
-    yoke__token dead = 0;
-    int         result = yoke__owner_acquire(barrier->domain, &barrier->state->guard, INT64_MAX, &dead);
+    yoke__token    owner = yoke__a32_load_acquire(&barrier->state->guard) & YOKE__TOKEN_MASK;
+    yoke__obituary holder;
+    char           what[128];
+
+    yoke__token_describe(barrier->domain, owner, &holder);
+    return yoke__fail_process(YOKE_ETIMEDOUT, holder.pid,
+                              "%s: process %lld (%s) is in the middle of changing it, and has not gone on within the "
+                              "time: is it stopped?",
+                              yoke__object_describe(barrier->domain, barrier->id, what, sizeof what),
+                              (long long)holder.pid, holder.name);
+}
+
+int yoke__barrier_lock_until(const yoke__barrier *barrier, yoke__deadline deadline, const yoke__a32 *closing)
+{
+    yoke__owner_wait wait = {.deadline = deadline, .closing = closing};
+    int              result = yoke__owner_acquire_with(barrier->domain, &barrier->state->guard, &wait);
+    yoke__token      dead = wait.dead;
 
     if (result < 0)
-        return result;
+        return result == YOKE_ETIMEDOUT ? fail_held(barrier) : result;
     if (!yoke__barrier_round(barrier)) {
         yoke__barrier_unlock(barrier);
-        return yoke__fail(YOKE_EPROTO, "a barrier is damaged: its round lies outside of the domain");
+        return damaged();
     }
     if (result == YOKE_OWNER_DIED)
         repair(barrier, dead);
     return YOKE_OK;
+}
+
+int yoke__barrier_lock(const yoke__barrier *barrier)
+{
+    return yoke__barrier_lock_until(barrier, INT64_MAX, NULL);
 }
 
 void yoke__barrier_unlock(const yoke__barrier *barrier)
@@ -213,19 +292,14 @@ void yoke__barrier_unlock(const yoke__barrier *barrier)
 
 /* ---- arriving ------------------------------------------------------------------------------------------------------ */
 
-bool yoke__barrier_is_open(const yoke__barrier *barrier, const yoke__round *round)
-{
-    return yoke__barrier_round(barrier) == round && yoke__barrier_broken(barrier) == YOKE__WHY_NOT && is_open(round);
-}
-
 int yoke__barrier_arrive(const yoke__barrier *barrier, yoke__round **round, uint32_t *index)
 {
     yoke__round *now = yoke__barrier_round(barrier);
-    bool         open = is_open(now);
+    bool         open = is_open(now); /* asked once: it may end now, and then who has arrived finds that */
     uint32_t     count = open ? yoke__a32_load_relaxed(&now->count) : 0;
 
     *round = now;
-    if (yoke__barrier_broken(barrier) != YOKE__WHY_NOT)
+    if (yoke__barrier_broken(barrier, NULL) != YOKE__WHY_NOT)
         return YOKE_EBROKEN;
     if (count >= barrier->state->parties)
         return YOKE_EBUSY;

@@ -4,6 +4,8 @@
 #include "../domain/participant.h"
 #include "../error.h"
 
+#define GRACE 50 /* ms for the guard where the time is over: who has it needs a microsecond, once it has a CPU */
+
 /* ---- sentences ----------------------------------------------------------------------------------------------------- */
 
 static int broken(const yoke__barrier *barrier, yoke__barrier_why why, yoke__token culprit)
@@ -29,6 +31,14 @@ static int broken(const yoke__barrier *barrier, yoke__barrier_why why, yoke__tok
 static int closed(void)
 {
     return yoke__fail(YOKE_ECLOSED, "the barrier was closed by another thread while this one waited in it");
+}
+
+static int action_runs_on(const yoke__barrier *barrier)
+{
+    char what[128];
+
+    return yoke__fail(YOKE_ETIMEDOUT, "%s: the action of the round before has not ended within the time",
+                      yoke__object_describe(barrier->domain, barrier->id, what, sizeof what));
 }
 
 static int timed_out(const yoke__barrier *barrier, uint32_t arrived)
@@ -68,22 +78,29 @@ static bool spin(const party *p)
     return false;
 }
 
-/* Until the round is not open any more: YOKE_OK. YOKE_ETIMEDOUT, YOKE_ECLOSED: it still was. No error is noted. */
-static int until_ended(const party *p)
+/* Sleeps once, while the round is open. YOKE_ETIMEDOUT, YOKE_ECLOSED: it is no use any more. No error is noted. */
+static int sleep_once(const party *p)
 {
     yoke__a32 *word = &p->round->state;
 
+    if (is_closing(p))
+        return YOKE_ECLOSED;
+    if (yoke__deadline_past(p->deadline))
+        return YOKE_ETIMEDOUT;
+    yoke__word_wait(p->barrier.domain, word, YOKE__ROUND_OPEN, p->deadline);
+    if (yoke__a32_load_relaxed(word) == YOKE__ROUND_OPEN) /* a slice has passed: has one of us died? */
+        (void)yoke__domain_patrol(p->barrier.domain);
+    return YOKE_OK;
+}
+
+/* Until the round is not open any more: YOKE_OK. YOKE_ETIMEDOUT, YOKE_ECLOSED: it still was. No error is noted. Only for a
+ * party of that round: for others the record may be that of a later one by now, or of one after that. */
+static int until_ended(const party *p)
+{
     if (p->deadline > 0 && !is_closing(p) && spin(p))
         return YOKE_OK;
-    while (yoke__a32_load_acquire(word) == YOKE__ROUND_OPEN) {
-        if (is_closing(p))
-            return YOKE_ECLOSED;
-        if (yoke__deadline_past(p->deadline))
-            return YOKE_ETIMEDOUT;
-        yoke__word_wait(p->barrier.domain, word, YOKE__ROUND_OPEN, p->deadline);
-        if (yoke__a32_load_relaxed(word) == YOKE__ROUND_OPEN) /* a slice has passed: has one of us died? */
-            (void)yoke__domain_patrol(p->barrier.domain);
-    }
+    while (yoke__a32_load_acquire(&p->round->state) == YOKE__ROUND_OPEN)
+        YOKE_TRY(sleep_once(p));
     return YOKE_OK;
 }
 
@@ -102,14 +119,9 @@ static int give_up(const party *p, yoke__barrier_why why)
 {
     uint32_t arrived = yoke__a32_load_relaxed(&p->round->count);
 
-    YOKE_TRY(yoke__barrier_lock(&p->barrier));
-    bool was_open = yoke__barrier_is_open(&p->barrier, p->round);
-    if (was_open)
-        yoke__barrier_break(&p->barrier, why, yoke__domain_token(p->barrier.domain));
-    yoke__barrier_unlock(&p->barrier);
-    int result = leave_round(p);
-    if (!was_open)
-        return result;
+    if (!yoke__barrier_give_up(&p->barrier, p->round, why))
+        return leave_round(p);
+    yoke__a32_store_release(&p->round->arrived[p->index], 0);
     return why == YOKE__WHY_CLOSED ? closed() : timed_out(&p->barrier, arrived);
 }
 
@@ -131,39 +143,46 @@ static int act(const party *p)
     yoke_barrier_action *action = (yoke_barrier_action *)(uintptr_t)p->handle->private_[YOKE__BARRIER_ACTION];
     int                  result = action((void *)(uintptr_t)p->handle->private_[YOKE__BARRIER_USER]);
 
-    YOKE_TRY(yoke__barrier_lock(&p->barrier));
-    if (yoke__barrier_is_open(&p->barrier, p->round)) {
-        if (result < 0)
-            yoke__barrier_break(&p->barrier, YOKE__WHY_FAILED, yoke__domain_token(p->barrier.domain));
-        else
-            yoke__barrier_finish(&p->barrier, p->round);
-    }
-    yoke__barrier_unlock(&p->barrier);
+    if (result < 0)
+        (void)yoke__barrier_give_up(&p->barrier, p->round, YOKE__WHY_FAILED);
+    else
+        (void)yoke__barrier_finish(&p->barrier, p->round);
     int ended = leave_round(p);
     return result < 0 ? result : ended;
 }
 
-/* Holds the guard if and only if it returns YOKE_OK: arrived. */
+static int enter(const party *p)
+{
+    bool past = yoke__deadline_past(p->deadline);
+
+    return yoke__barrier_lock_until(&p->barrier, past ? yoke__deadline_after(GRACE) : p->deadline, &p->handle->closing);
+}
+
+/* With the guard, which is held after it if and only if it returns YOKE_OK. */
+static int try_to_arrive(party *p)
+{
+    yoke__token       culprit = 0;
+    int               result = yoke__barrier_arrive(&p->barrier, &p->round, &p->index);
+    yoke__barrier_why why = result == YOKE_EBROKEN ? yoke__barrier_broken(&p->barrier, &culprit) : YOKE__WHY_NOT;
+
+    if (result != YOKE_OK)
+        yoke__barrier_unlock(&p->barrier);
+    return result == YOKE_EBROKEN ? broken(&p->barrier, why, culprit) : result;
+}
+
+/*
+ * Holds the guard if and only if it returns YOKE_OK: arrived. While the action of the round before runs, it sleeps on the
+ * record of that one without standing in it, so the record may have served other rounds when it looks: after each sleep
+ * all is asked again.
+ */
 static int arrive(party *p)
 {
-    for (;;) {
-        YOKE_TRY(yoke__barrier_lock(&p->barrier));
-        int result = yoke__barrier_arrive(&p->barrier, &p->round, &p->index);
-        if (result == YOKE_OK)
-            return YOKE_OK;
-        yoke__barrier_why why = yoke__barrier_broken(&p->barrier);
-        yoke__token       culprit = yoke__a32_load_relaxed(&p->barrier.state->broken_by);
-        yoke__barrier_unlock(&p->barrier);
-        if (result == YOKE_EBROKEN)
-            return broken(&p->barrier, why, culprit);
-        if (result != YOKE_EBUSY)
-            return result;
-        result = until_ended(p); /* of the round before, whose action is running */
-        if (result == YOKE_ECLOSED)
-            return closed();
-        if (result == YOKE_ETIMEDOUT)
-            return timed_out(&p->barrier, p->barrier.state->parties);
-    }
+    int result;
+
+    while ((result = enter(p)) == YOKE_OK && (result = try_to_arrive(p)) == YOKE_EBUSY)
+        if ((result = sleep_once(p)) < 0)
+            return result == YOKE_ECLOSED ? closed() : action_runs_on(&p->barrier);
+    return result == YOKE_ECLOSED ? closed() : result;
 }
 
 static int wait(party *p)
@@ -171,7 +190,7 @@ static int wait(party *p)
     YOKE_TRY(arrive(p));
     bool last = p->index + 1 == p->barrier.state->parties;
     if (last && !p->barrier.state->has_action)
-        yoke__barrier_finish(&p->barrier, p->round);
+        (void)yoke__barrier_finish(&p->barrier, p->round);
     yoke__barrier_unlock(&p->barrier);
     if (last)
         return p->barrier.state->has_action ? act(p) : leave_round(p);

@@ -10,7 +10,7 @@
  *
  * Threads and processes: every function may be called by any thread of any participant, but not by a signal handler. A
  * forked child may use the handles it inherits; its parent's joining is the parent's. Close a handle only when no other
- * thread is about to use it; threads that wait in it answer YOKE_ECLOSED, and their barrier is broken.
+ * thread is about to use it; threads that wait in it answer YOKE_ECLOSED, and those that had arrived break it.
  *
  * Time-outs are milliseconds; YOKE_NOWAIT tries once, YOKE_FOREVER never gives up. Signals don't shorten a wait.
  */
@@ -81,8 +81,11 @@ YOKE_API int yoke_barrier_set_action(yoke_barrier *barrier, yoke_barrier_action 
  *                NULL: not wanted. Set only if the call returns YOKE_OK.
  * @retval YOKE_OK        All have arrived, and the action has succeeded.
  * @retval YOKE_EBROKEN   The barrier is broken, or was reset meanwhile; the error's text tells why and by whom.
- * @retval YOKE_ETIMEDOUT The time was up; for all others the barrier is broken.
- * @retval YOKE_ECLOSED   Another thread closed the handle; the barrier is broken.
+ * @retval YOKE_ETIMEDOUT The time was up. If the caller had arrived, the barrier is broken for all others, and the error's
+ *                        text tells how many had come. If it had not, nothing is broken: the action of the round before
+ *                        was running still, or another process has been stopped in the middle of changing the barrier;
+ *                        the text names it, and at least 50 ms were given to it.
+ * @retval YOKE_ECLOSED   Another thread closed the handle. The barrier is broken if the caller had arrived.
  * @retval YOKE_EINVAL    Not an open barrier, or it has an action and this handle has none. The caller has not arrived.
  * @retval YOKE_ENOMEM    No memory for the round. The caller has not arrived.
  * @return What the action returned if that was negative: to who ran it, the others get YOKE_EBROKEN.

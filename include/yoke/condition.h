@@ -2,9 +2,9 @@
  * @file condition.h
  * Conditions: threads of any process wait, without the lock, until another says that what the lock guards has changed.
  *
- * A condition comes with its lock, a recursive one unless it is given another. Acquire that, look at the shared state, and wait while it is not as wanted; whoever
- * changes the state does so while holding the lock, and notifies. Semantics are those of Python's
- * multiprocessing.Condition, less what hangs there:
+ * A condition comes with its lock, a recursive one unless it is given another. Acquire that, look at the shared state, and
+ * wait while it is not as wanted; whoever changes the state does so while holding the lock, and notifies. Semantics are
+ * those of Python's multiprocessing.Condition, less what hangs there:
  *
  * - A notify goes to threads that wait at that moment, those first who came first. Who begins to wait later can't take it
  *   away from them. Nobody has to acknowledge anything.

@@ -1,6 +1,7 @@
 /* Runs the cases of harness.h in copies of core's sources that stop before each shared store: see points.h. */
 #include "harness.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,13 +79,20 @@ static bool trial(const crash_case *test, uint64_t first, uint64_t second, bool 
     return again;
 }
 
+/* YOKE_CRASH_STRIDE=n makes all strides n; 0 is 1: every point. */
+static unsigned stride_of(unsigned wanted)
+{
+    const char   *text = getenv("YOKE_CRASH_STRIDE");
+    unsigned long stride = text && *text ? strtoul(text, NULL, 10) : wanted;
+
+    return stride > 0 && stride <= UINT_MAX ? (unsigned)stride : 1;
+}
+
 bool crash_run_points(const crash_case *test, crash_result *out)
 {
-    const char *text = getenv("YOKE_CRASH_STRIDE");
-    bool        full = text && text[0] == '0';
-    unsigned    stride = test->stride && !full ? test->stride : 1;
-    unsigned    second_stride = test->second_stride && !full ? test->second_stride : 1;
-    bool        killed = true;
+    unsigned stride = stride_of(test->stride);
+    unsigned second_stride = stride_of(test->second_stride);
+    bool     killed = true;
     *out = (crash_result){0};
     for (uint64_t first = 0; killed && out->faults < 20; first += stride) {
         /* The second sweep begins elsewhere each time, so that strides meet all pairs in the long run. */

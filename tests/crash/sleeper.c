@@ -3,6 +3,7 @@
 #include "support/child.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,10 @@ void sleeper_start(sleeper *s, int (*call)(void *user), void *user)
     s->slept = 0;
     (void)fflush(NULL);
     pid_t pid = fork();
+    if (pid < 0) {
+        perror("a sleeper could not be started");
+        abort(); /* there would be nobody to wait for, and pid -1 to kill */
+    }
     if (pid != 0) {
         s->pid = pid; /* the child must not write its 0 */
         return;

@@ -57,6 +57,22 @@ static void recover(void *context)
     (void)yoke__domain_recover(shared_domain());
 }
 
+static void until_asleep(const board *b)
+{
+    long long end = milliseconds() + sleepers_patience;
+
+    while (yoke_barrier_waiting(now.barrier) < b->asleep && milliseconds() < end)
+        (void)usleep(100);
+    if (yoke_barrier_waiting(now.barrier) >= b->asleep)
+        return;
+    for (int i = 0; i < b->asleep; i++)
+        fprintf(stderr, "sleeper %d (pid %d): result %d (0: none yet; else code + 1000)\n", i, (int)b->sleepers[i].pid,
+                (int)b->sleepers[i].result);
+    fprintf(stderr, "%lld of %d sleepers wait in the barrier\n", (long long)yoke_barrier_waiting(now.barrier),
+            b->asleep);
+    abort();
+}
+
 static void set_up(void *context)
 {
     board *b = now.board;
@@ -70,8 +86,7 @@ static void set_up(void *context)
     b->actions = 0;
     for (int i = 0; i < b->asleep; i++)
         sleeper_start(&b->sleepers[i], wait_in_it, NULL);
-    while (yoke_barrier_waiting(now.barrier) < b->asleep)
-        (void)usleep(100);
+    until_asleep(b);
     if (b->broken)
         (void)yoke_barrier_abort(now.barrier);
 }
@@ -122,7 +137,7 @@ static bool must_end(void)
 {
     const yoke__round *round = round_now();
 
-    return yoke__barrier_broken(&now.inner) != YOKE__WHY_NOT || anybody_joined() ||
+    return yoke__barrier_broken(&now.inner, NULL) != YOKE__WHY_NOT || anybody_joined() ||
            yoke__a32_load_acquire(&round->state) != YOKE__ROUND_OPEN ||
            (int)yoke__a32_load_acquire(&round->count) != now.board->asleep;
 }

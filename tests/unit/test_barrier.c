@@ -6,11 +6,15 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/domain/allocator.h"
 #include "core/sync/barrier.h"
+#include "support/child.h"
 #include "support/shared.h"
 
 #include <yoke/yoke.h>
@@ -150,6 +154,148 @@ static void test_who_comes_alone_and_does_not_wait_breaks_it(void **state)
     yoke_barrier_close(barrier);
 }
 
+/* ---- held up ------------------------------------------------------------------------------------------------------- */
+
+static yoke__barrier inner(const yoke_barrier *barrier)
+{
+    return (yoke__barrier){shared_domain(), barrier->handle.object, barrier->handle.id};
+}
+
+typedef struct scene {
+    yoke_barrier *barrier;
+    _Atomic int   stage; /* 1: it holds the guard, or its action runs; 2: go on */
+} scene;
+
+static int hold_the_guard(void *user)
+{
+    scene        *s = user;
+    yoke__barrier b = inner(s->barrier);
+
+    CHILD_CHECK(yoke__barrier_lock(&b) == YOKE_OK);
+    s->stage = 1;
+    (void)pause();
+    return 0;
+}
+
+static int wait_in_child(void *user)
+{
+    scene *s = user;
+    int    result = yoke_barrier_wait(s->barrier, YOKE_FOREVER, NULL);
+
+    return result == YOKE_EBROKEN ? 7 : result == YOKE_OK ? 0 : 1;
+}
+
+static pid_t start_holder(scene *s)
+{
+    pid_t pid = child_start(hold_the_guard, s);
+
+    while (s->stage != 1)
+        (void)sched_yield();
+    return pid;
+}
+
+static void test_time_outs_hold_while_a_process_is_held_up_in_a_change(void **state)
+{
+    scene    *s = shared_alloc(sizeof *s);
+    long long start;
+
+    (void)state;
+    assert_int_equal(yoke_barrier_create(&s->barrier, 2, NULL), YOKE_OK);
+    pid_t holder = start_holder(s);
+    start = milliseconds();
+    assert_int_equal(yoke_barrier_wait(s->barrier, YOKE_NOWAIT, NULL), YOKE_ETIMEDOUT);
+    assert_int_equal(yoke_last_error()->pid, holder);
+    assert_int_equal(yoke_barrier_wait(s->barrier, 100, NULL), YOKE_ETIMEDOUT);
+    assert_true(error_says("is it stopped?"));
+    assert_in_range(milliseconds() - start, 100, 5000);
+    assert_int_equal(yoke_barrier_waiting(s->barrier), 0);
+    assert_false(yoke_barrier_broken(s->barrier)); /* who has not arrived breaks nothing */
+    child_kill(holder);
+    yoke_barrier_close(s->barrier);
+    shared_free(s);
+}
+
+static void *give_up_in_thread(void *user)
+{
+    return (void *)(intptr_t)yoke_barrier_wait(user, 300, NULL);
+}
+
+static void test_a_party_gives_up_while_another_is_held_up_in_a_change(void **state)
+{
+    scene    *s = shared_alloc(sizeof *s);
+    pthread_t thread;
+    void     *result;
+
+    (void)state;
+    assert_int_equal(yoke_barrier_create(&s->barrier, 3, NULL), YOKE_OK);
+    pid_t other = child_start(wait_in_child, s);
+    while (yoke_barrier_waiting(s->barrier) != 1)
+        (void)sched_yield();
+    assert_int_equal(pthread_create(&thread, NULL, give_up_in_thread, s->barrier), 0);
+    while (yoke_barrier_waiting(s->barrier) != 2)
+        (void)sched_yield();
+    pid_t holder = start_holder(s);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_int_equal((int)(intptr_t)result, YOKE_ETIMEDOUT);
+    assert_true(yoke_barrier_broken(s->barrier));
+    assert_int_equal(yoke_barrier_waiting(s->barrier), 0);
+    child_kill(holder);
+    assert_int_equal(child_join(other), 7);
+    assert_int_equal(yoke_barrier_wait(s->barrier, YOKE_FOREVER, NULL), YOKE_EBROKEN);
+    assert_true(error_says("time-out"));
+    assert_int_equal(yoke_last_error()->pid, getpid());
+    assert_int_equal(yoke_barrier_reset(s->barrier), YOKE_OK);
+    assert_false(yoke_barrier_broken(s->barrier));
+    yoke_barrier_close(s->barrier);
+    shared_free(s);
+}
+
+static int act_until_told(void *user)
+{
+    scene *s = user;
+
+    if (s->stage == 0) {
+        s->stage = 1;
+        while (s->stage != 2)
+            (void)sched_yield();
+    }
+    return 0;
+}
+
+/* It is stopped asleep on the round whose action runs. The record of that serves a later round when it looks again. */
+static void test_who_came_during_an_action_joins_the_round_that_is_open_when_it_looks(void **state)
+{
+    scene *s = shared_alloc(sizeof *s);
+    pid_t  parties[2];
+
+    (void)state;
+    assert_int_equal(
+        yoke_barrier_create(&s->barrier, 2, YOKE_OPTIONS(yoke_barrier_options, .action = act_until_told, .user = s)),
+        YOKE_OK);
+    for (int i = 0; i < 2; i++)
+        parties[i] = child_start(wait_in_child, s);
+    while (s->stage != 1)
+        (void)sched_yield();
+    pid_t late = child_start(wait_in_child, s);
+    assert_true(sleeps(late));
+    assert_int_equal(kill(late, SIGSTOP), 0);
+    s->stage = 2;
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(child_join(parties[0]), 0);
+        assert_int_equal(child_join(parties[1]), 0);
+        for (int i = 0; i < 2 && round == 0; i++)
+            parties[i] = child_start(wait_in_child, s);
+    }
+    pid_t other = child_start(wait_in_child, s); /* in the first one's record */
+    while (yoke_barrier_waiting(s->barrier) != 1)
+        (void)sched_yield();
+    assert_int_equal(kill(late, SIGCONT), 0);
+    assert_int_equal(child_join(other), 0);
+    assert_int_equal(child_join(late), 0);
+    yoke_barrier_close(s->barrier);
+    shared_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +304,9 @@ int main(void)
         cmocka_unit_test(test_a_handle_without_the_action_has_to_be_given_it),
         cmocka_unit_test(test_many_rounds_need_no_more_memory_than_a_few),
         cmocka_unit_test(test_who_comes_alone_and_does_not_wait_breaks_it),
+        cmocka_unit_test(test_time_outs_hold_while_a_process_is_held_up_in_a_change),
+        cmocka_unit_test(test_a_party_gives_up_while_another_is_held_up_in_a_change),
+        cmocka_unit_test(test_who_came_during_an_action_joins_the_round_that_is_open_when_it_looks),
     };
     return cmocka_run_group_tests_name("barrier", tests, shared_setup, shared_teardown);
 }
