@@ -17,9 +17,8 @@
 #define SLICE     150 /* a sleeper looks again after so many milliseconds */
 #define PRODUCERS 4
 #define CONSUMERS 4
-#define TOTAL     400000u
-/* A thousandth of a fair share: on a busy machine a process may have had a CPU for a moment only; who starves has none. */
-#define LEAST (TOTAL / PRODUCERS / 1000)
+#define TOTAL     2000000u /* some hundreds of ms: longer than the slices in which one may be out of luck */
+#define LEAST     (TOTAL / PRODUCERS / 100) /* a hundredth of a fair share */
 
 /* ---- shares ------------------------------------------------------------------------------------------------------------ */
 
