@@ -20,7 +20,7 @@
  * `recv_bytes`. Python 3.11 and older know only MD5, which `allow_old_python` allows on either side; without it, it is
  * refused, whatever the other side offers.
  *
- * What comes of yoke_listener_accept() and yoke_client_connect() is a #yoke_conn like the end of a two-way pipe: see
+ * What comes of yoke_listener_accept() and yoke_client_connect() is a `yoke_conn` like the end of a two-way pipe: see
  * conn.h. Over TCP, an other end that is killed or closed with messages unread is #YOKE_EBROKEN instead of #YOKE_EEOF:
  * what it sent last may be lost.
  *
