@@ -47,7 +47,7 @@ def together(milliseconds):
         process.start()
     go.value = 1
     start = time.perf_counter()
-    time.sleep(milliseconds / 1000)
+    time.sleep(milliseconds / 1000)  # the length of the measurement
     stop.value = 1
     took = time.perf_counter() - start
     for process in processes:

@@ -35,7 +35,7 @@ def get_all(queue, counts, index, pin):
 
 def wait_for_more(counts, than):
     while sum(counts) <= than:
-        time.sleep(0.00005)
+        time.sleep(0.00005)  # looks now and then: nothing is in step by it
 
 
 def flow(seconds, pin, size, depth, putters, getters):
@@ -46,10 +46,10 @@ def flow(seconds, pin, size, depth, putters, getters):
     for process in crew:
         process.start()
     wait_for_more(counts, 0)
-    time.sleep(seconds / 5)
+    time.sleep(seconds / 5)  # until it runs evenly
     wait_for_more(counts, sum(counts))
     start, first = time.perf_counter(), sum(counts)
-    time.sleep(seconds)
+    time.sleep(seconds)  # the length of the measurement
     wait_for_more(counts, sum(counts))
     rate = (sum(counts) - first) / (time.perf_counter() - start)
     return crew, [rate]
@@ -66,7 +66,7 @@ def trips(there, back, seconds, size, think):
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or not samples:
         if think:
-            time.sleep(think)
+            time.sleep(think)  # the pause that this kind of round trip is about
         start = time.perf_counter_ns()
         there.put(data)
         back.get()

@@ -162,7 +162,7 @@ static pid_t start_sleeper(bed *b)
         sleep_in(b);
         b->woken_at = now_us();
         b->awake = turn;
-        while (b->asleep == turn)
+        while (b->asleep == turn) /* looks now and then, outside what is measured */
             (void)usleep(50);
     }
 }
@@ -237,7 +237,7 @@ static void fairness_of(peer which, int milliseconds)
         if (children[i] == 0)
             compete(which, &shares[i]);
     }
-    (void)usleep((unsigned)milliseconds * 1000);
+    (void)usleep((unsigned)milliseconds * 1000); /* the length of the measurement */
     for (int i = 0; i < CROWD; i++) {
         (void)kill(children[i], SIGKILL);
         (void)waitpid(children[i], NULL, 0);

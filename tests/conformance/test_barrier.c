@@ -56,6 +56,7 @@ static void close_meeting(meeting *m)
     shared_free(m);
 }
 
+/* Goes by what is to be seen, and sleeps only between two looks. */
 static void until_waiting(const meeting *m, int64_t n)
 {
     while (yoke_barrier_waiting(m->barrier) != n)
@@ -363,7 +364,7 @@ static void test_closing_wakes_the_waiters_of_this_process_and_breaks_it(void **
     assert_int_equal(yoke_barrier_create(&barrier, 2, YOKE_OPTIONS(yoke_barrier_options, .name = "closing")), YOKE_OK);
     assert_int_equal(yoke_barrier_open(&same, NULL, "closing"), YOKE_OK);
     assert_int_equal(pthread_create(&thread, NULL, wait_in_thread, same), 0);
-    while (yoke_barrier_waiting(barrier) != 1)
+    while (yoke_barrier_waiting(barrier) != 1) /* between two looks */
         (void)usleep(200);
     yoke_barrier_close(same);
     assert_int_equal(pthread_join(thread, &result), 0);
