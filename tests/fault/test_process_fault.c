@@ -1,4 +1,5 @@
 /* Starting when calls into the system fail, one after the other: an error or a process, and nothing left behind. */
+#include "core/domain/watch.h"
 #include "fault/fault.h"
 #include "support/child.h"
 #include "support/leak.h"
@@ -49,6 +50,7 @@ static void check_connection(int rc)
 static void check_nothing_is_left(int descriptors, int processes)
 {
     if (method_under_test() == YOKE_START_FORKSERVER) {
+        yoke__watch_clear();
         assert_int_equal(leak_descriptors(), descriptors);
         for (long long start = milliseconds(); leak_processes() > processes && milliseconds() < start + 10000;)
             ;
@@ -60,6 +62,7 @@ static void check_nothing_is_left(int descriptors, int processes)
 
 static void sweep_with(int error)
 {
+    yoke__watch_clear();
     int descriptors = leak_descriptors(), processes = leak_processes();
 
     leak_note();
