@@ -1,19 +1,29 @@
-/* Natives as libuv takes them: a descriptor on POSIX; on Windows a HANDLE, which libuv wants as a C runtime descriptor. */
+/*
+ * What streams on libuv leave to each system's backend, because libuv does it for one of them only or not at all:
+ * natives are descriptors on POSIX; on Windows HANDLEs, of named pipes or sockets. By the leader, but for pair and keep.
+ */
 #ifndef YOKE_BACKENDS_UV_NATIVE_H
 #define YOKE_BACKENDS_UV_NATIVE_H
 
-#include <uv.h>
-#include <yoke/backend.h>
+#include "uv.h"
 
 /* The slot `pair` of yoke_stream_ops. */
 int yoke__uv_native_pair(yoke_native ends[2], bool one_way);
-/* Puts a native into an initialised handle. A libuv status. */
-int yoke__uv_native_open(uv_pipe_t *pipe, yoke_native native);
+/* Makes stream->uv a handle on its loop (and sets `opened`: it has to be closed) and puts the native in. A libuv status. */
+int yoke__uv_native_open(yoke_stream *stream);
 /* A second native for what a handle on a loop has, so that it outlives the handle. */
 int yoke__uv_native_keep(yoke_native *out, yoke_native native);
-/* Starts to watch a native for room to write. A libuv status; UV_ENOTSUP where libuv can't. */
-int yoke__uv_native_watch(uv_loop_t *loop, uv_poll_t *poll, yoke_native native, uv_poll_cb on_room);
 /* Whether uv_close() leaves this native open. */
-bool yoke__uv_native_survives(yoke_native native);
+bool yoke__uv_native_survives(const yoke_stream *stream);
+/* Gives the system as much as it takes at once. Number of bytes, UV_EAGAIN, or another libuv status. */
+int yoke__uv_native_write(yoke_stream *stream, const uv_buf_t *buffers, unsigned count);
+/* Calls stream->write, which libuv holds (`parked`), back. False: not possible here. Otherwise its callback still comes:
+ * with UV_ECANCELED if no byte of it was taken, as if nothing had happened if all were. */
+bool yoke__uv_native_unwrite(yoke_stream *stream);
+
+/* Starts to watch for room to write. A libuv status; UV_ENOTSUP where libuv can't. */
+int yoke__uv_room_open(yoke__uv_room *room, yoke_stream *stream, uv_poll_cb on_room);
+/* After room->poll was closed. */
+void yoke__uv_room_closed(yoke__uv_room *room);
 
 #endif

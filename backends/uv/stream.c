@@ -5,7 +5,6 @@
  * no request waits for is it stopped. A request gets what one read delivers.
  */
 #include "native.h"
-#include "uv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,12 +59,9 @@ int yoke__uv_handle_open(yoke_stream *stream)
 {
     if (stream->opened)
         return 0;
-    int status = uv_pipe_init(&stream->loop->uv, &stream->uv.pipe, 0);
-    if (status < 0)
-        return status;
-    stream->uv.handle.data = stream;
-    stream->opened = true; /* from here on the handle has to be closed */
-    status = yoke__uv_native_open(&stream->uv.pipe, stream->native);
+    int status = yoke__uv_native_open(stream);
+    if (stream->opened)
+        stream->uv.handle.data = stream;
     stream->adopted = status == 0;
     return status;
 }
@@ -105,9 +101,12 @@ static void run_cancel(yoke_stream_request *cancel)
 {
     yoke_stream         *stream = cancel->stream;
     yoke_stream_request *request = cancel->user;
+    bool                 queued = is_queued(stream, request);
+    if (queued && yoke__uv_write_undo(stream, request, YOKE_ETIMEDOUT, cancel))
+        return;
     if (stream->read == request)
         read_finish(stream, YOKE_ETIMEDOUT, 0, 0);
-    else if (is_queued(stream, request))
+    else if (queued)
         yoke__uv_write_remove(stream, request, YOKE_ETIMEDOUT);
     yoke__uv_finish(cancel, YOKE_OK, 0);
 }
@@ -115,15 +114,18 @@ static void run_cancel(yoke_stream_request *cancel)
 static void run_interrupt(yoke_stream_request *interrupt)
 {
     yoke_stream *stream = interrupt->stream;
-    bool         all = interrupt->count != 0;
+    bool         all = interrupt->count != 0, later = false;
     if (stream->read != NULL)
         read_finish(stream, YOKE_ECLOSED, 0, 0);
     for (yoke_stream_request *next, *request = stream->writes; request != NULL; request = next) {
         next = request->next;
-        if (all || (request->size == 0 && request->wait_next))
+        if (request->wait_next && !later && yoke__uv_write_undo(stream, request, YOKE_ECLOSED, interrupt))
+            later = true;
+        else if (all || (request->size == 0 && request->wait_next))
             yoke__uv_write_remove(stream, request, YOKE_ECLOSED);
     }
-    yoke__uv_finish(interrupt, YOKE_OK, 0);
+    if (!later)
+        yoke__uv_finish(interrupt, YOKE_OK, 0);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -228,7 +230,7 @@ static void leave_loop(yoke_stream *stream)
 {
     perform(stream, run_close, NULL, 0);
     yoke__uv_unbind(stream);
-    if (!stream->adopted || yoke__uv_native_survives(stream->native))
+    if (!stream->adopted || yoke__uv_native_survives(stream))
         yoke_backend_current()->process->native_close(stream->native);
 }
 

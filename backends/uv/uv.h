@@ -1,6 +1,6 @@
 /*
  * Streams on libuv, shared by all systems. loop.c: the private loop; lead.c: who runs it; stream.c and write.c: what runs
- * on it; native.c: descriptors and handles as libuv takes them; guest.c: what runs on loops of the caller's.
+ * on it; native.h: what depends on the system; guest.c: what runs on loops of the caller's.
  *
  * Leading. A libuv loop may be touched by one thread at a time, except for uv_async_send(). Who holds `lead` is that
  * thread. A caller that finds the lead free takes it, does its work on the loop directly, runs the loop if it has to
@@ -19,12 +19,11 @@
 extern const yoke_stream_ops yoke__uv_streams;
 extern const yoke_loop_ops   yoke__uv_guests;
 
-/* Watches for room to write where nothing may be left to libuv yet. On a second native: libuv allows only one handle for
- * each. Freed when libuv has closed it. */
+/* Watches for room to write where nothing may be left to libuv yet. Freed when libuv has closed it. */
 typedef struct yoke__uv_room {
     uv_poll_t    poll;
     yoke_stream *stream; /* NULL: given up */
-    yoke_native  native;
+    yoke_native  native; /* what is polled */
 } yoke__uv_room;
 
 /* A thread that sleeps until its request is done or the lead is free. */
@@ -70,13 +69,18 @@ struct yoke_stream {
     yoke_stream_request *read;
     yoke_stream_request *writes;
     yoke_stream_request *closing;
-    uint8_t             *staging;
+    uint8_t             *staging;     /* YOKE__UV_CHUNK bytes, while somebody writes */
+    yoke_stream_request *parked_from; /* whose bytes those parked are; NULL: it is done */
+    size_t               parked_size;
+    yoke_stream_request *undoing; /* requests that wait until it is decided whether what was parked gets written */
+    int                  undo_status;
     yoke__uv_room       *room;
     uv_write_t           write;
     union {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_pipe_t   pipe;
+        uv_tcp_t    tcp;
     } uv;
 };
 
@@ -93,7 +97,7 @@ void yoke__uv_unbind(yoke_stream *stream);
 /* Code of error.h for a libuv status. */
 int yoke__uv_code(int64_t status);
 
-/* ---- loop_ready.c ---- */
+/* ---- by the system's backend: loop_ready.c ---- */
 
 /* To be called before a loop is made: libuv's first one ends the program if no descriptors are left. YOKE_ENOMEM. */
 int yoke__uv_ready(void);
@@ -118,7 +122,8 @@ int yoke__uv_wait(yoke_stream_request *request, int64_t timeout);
 
 /* ---- stream.c and write.c; by the leader ---- */
 
-#define YOKE__UV_MOST ((size_t)1 << 30) /* bytes per call; libuv counts in int */
+#define YOKE__UV_MOST  ((size_t)1 << 30) /* bytes per call; libuv counts in int */
+#define YOKE__UV_CHUNK ((size_t)4096)    /* bytes at most that are parked */
 
 /* Puts the native on the loop, if it isn't there yet. A libuv status. */
 int yoke__uv_handle_open(yoke_stream *stream);
@@ -128,6 +133,9 @@ void yoke__uv_run_write(yoke_stream_request *request);
 void yoke__uv_retry(yoke__uv_loop *loop, bool settle);
 /* Takes a write out of the row and finishes it. */
 void yoke__uv_write_remove(yoke_stream *stream, yoke_stream_request *request, int status);
+/* Calls a tentative write back that is parked as far as it has come. False: it is not, or that can't be. Otherwise the
+ * write is finished later, with status, unless the system has taken all of it; then waiter is. */
+bool yoke__uv_write_undo(yoke_stream *stream, yoke_stream_request *request, int status, yoke_stream_request *waiter);
 /* Ends the watch for room, if there is one. */
 void yoke__uv_room_unwatch(yoke_stream *stream);
 

@@ -2,15 +2,14 @@
  * Writing. Bytes go to the system directly from the caller's memory (uv_try_write). When it takes no more, a small chunk
  * is copied and left to libuv (`parked`), which says when it is written: then there is room, and the direct way goes on.
  * So a request can be cancelled at any time, and nothing of the caller's is ever lent to libuv. A tentative request that
- * hasn't moved a byte isn't parked: then a second native is watched for room (`room`).
+ * hasn't moved a byte isn't parked: then the native is watched for room (`room`). Where that can't be, it is parked, and
+ * called back when it is cancelled.
  */
 #include "native.h"
-#include "uv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK      ((size_t)4096)
 #define MOST_PARTS 8
 
 static void pump(yoke_stream *stream, bool settle);
@@ -63,14 +62,37 @@ static int64_t write_directly(yoke_stream *stream, const yoke_stream_request *re
         buffers[count++] = uv_buf_init(data, (unsigned)size);
         total += size;
     }
-    int written = count == 0 ? 0 : uv_try_write(&stream->uv.stream, buffers, count);
+    int written = count == 0 ? 0 : yoke__uv_native_write(stream, buffers, count);
     return written == UV_EAGAIN ? 0 : written;
+}
+
+/* What was called back is decided: it was not written at all, or all of it was. */
+static void undone(yoke_stream *stream, yoke_stream_request *request, int status)
+{
+    yoke_stream_request *waiters = stream->undoing;
+    stream->undoing = NULL;
+    if (status < 0)
+        request->size = 0;
+    bool whole = request->count == 0 && status == 0;
+    yoke__uv_write_remove(stream, request, whole ? YOKE_OK : stream->undo_status);
+    while (waiters != NULL) {
+        yoke_stream_request *waiter = waiters;
+        waiters = waiter->next;
+        waiter->next = NULL;
+        yoke__uv_finish(waiter, YOKE_OK, 0);
+    }
 }
 
 static void on_parked_written(uv_write_t *write, int status)
 {
-    yoke_stream *stream = write->data;
+    yoke_stream         *stream = write->data;
+    yoke_stream_request *request = stream->parked_from;
     stream->parked = false;
+    stream->parked_from = NULL;
+    if (stream->undoing != NULL && (status == UV_ECANCELED || status == 0)) {
+        undone(stream, request, status);
+        return;
+    }
     if (status == UV_ECANCELED)
         return; /* the handle is being closed */
     if (status < 0)
@@ -84,13 +106,13 @@ static int park(yoke_stream *stream, yoke_stream_request *request)
 {
     size_t size = 0;
     if (stream->staging == NULL)
-        stream->staging = malloc(CHUNK);
+        stream->staging = malloc(YOKE__UV_CHUNK);
     if (stream->staging == NULL)
         return UV_ENOMEM;
-    while (request->count > 0 && size < CHUNK) {
+    while (request->count > 0 && size < YOKE__UV_CHUNK) {
         size_t piece = request->parts->size - request->capacity;
-        if (piece > CHUNK - size)
-            piece = CHUNK - size;
+        if (piece > YOKE__UV_CHUNK - size)
+            piece = YOKE__UV_CHUNK - size;
         memcpy(stream->staging + size, (const char *)request->parts->data + request->capacity, piece);
         size += piece;
         advance(request, piece);
@@ -99,7 +121,24 @@ static int park(yoke_stream *stream, yoke_stream_request *request)
     stream->write.data = stream;
     int status = uv_write(&stream->write, &stream->uv.stream, &buffer, 1, on_parked_written);
     stream->parked = status == 0;
+    stream->parked_from = request;
+    stream->parked_size = size;
     return status;
+}
+
+bool yoke__uv_write_undo(yoke_stream *stream, yoke_stream_request *request, int status, yoke_stream_request *waiter)
+{
+    if (!stream->parked || stream->parked_from != request || !request->tentative ||
+        request->size != stream->parked_size)
+        return false;
+    if (stream->undoing == NULL) {
+        if (!yoke__uv_native_unwrite(stream))
+            return false;
+        stream->undo_status = status;
+    }
+    waiter->next = stream->undoing;
+    stream->undoing = waiter;
+    return true;
 }
 
 /* ---- watching for room ---- */
@@ -107,7 +146,7 @@ static int park(yoke_stream *stream, yoke_stream_request *request)
 static void on_room_closed(uv_handle_t *handle)
 {
     yoke__uv_room *room = handle->data;
-    yoke_backend_current()->process->native_close(room->native);
+    yoke__uv_room_closed(room);
     free(room);
 }
 
@@ -138,12 +177,7 @@ static bool room_watch(yoke_stream *stream)
     yoke__uv_room *room = calloc(1, sizeof *room);
     if (room == NULL)
         return false;
-    if (yoke__uv_native_keep(&room->native, stream->native) != YOKE_OK) {
-        free(room);
-        return false;
-    }
-    if (yoke__uv_native_watch(&stream->loop->uv, &room->poll, room->native, on_room) < 0) {
-        yoke_backend_current()->process->native_close(room->native);
+    if (yoke__uv_room_open(room, stream, on_room) < 0) {
         free(room);
         return false;
     }
@@ -159,6 +193,18 @@ static int wait_for_room(yoke_stream *stream, yoke_stream_request *request)
     if (request->tentative && request->size == 0 && room_watch(stream))
         return 0;
     return park(stream, request);
+}
+
+/* A stream that has nothing to write needs nothing for it. */
+static void rest(yoke_stream *stream)
+{
+    if (stream->writes != NULL)
+        return;
+    yoke__uv_room_unwatch(stream);
+    if (stream->parked)
+        return;
+    free(stream->staging);
+    stream->staging = NULL;
 }
 
 /* Writes on until the system takes no more. Then, if the leader has time to try again soon, that is up to it. */
@@ -185,11 +231,7 @@ static void pump(yoke_stream *stream, bool settle)
         else if (status < 0)
             writes_fail(stream, yoke__uv_code(status), status);
     }
-    if (stream->writes == NULL && !stream->parked) {
-        free(stream->staging);
-        stream->staging = NULL;
-        yoke__uv_room_unwatch(stream);
-    }
+    rest(stream);
 }
 
 void yoke__uv_retry(yoke__uv_loop *loop, bool settle)
@@ -229,9 +271,10 @@ void yoke__uv_write_remove(yoke_stream *stream, yoke_stream_request *request, in
         link = &(*link)->next;
     *link = request->next;
     request->next = NULL;
+    if (stream->parked_from == request)
+        stream->parked_from = NULL;
     yoke__uv_finish(request, status, 0);
     if (first && stream->writes != NULL)
         pump(stream, true); /* what waited behind it, and would wait for another reason */
-    if (stream->writes == NULL)
-        yoke__uv_room_unwatch(stream);
+    rest(stream);
 }

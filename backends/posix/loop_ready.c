@@ -1,5 +1,5 @@
 /* What has to be so before libuv makes a loop or starts a process, or it ends the program. */
-#include "uv.h"
+#include "../uv/uv.h"
 
 #include <fcntl.h>
 
