@@ -235,7 +235,8 @@ static outcome begin(pid_t *out, void (*enter)(void *), void (*operation)(void *
     if (waitpid(victim, &status, 0) != victim || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP) {
         return victim_failed(victim, status, result);
     }
-    while (*shared_stage != STAGE_BEGUN) { /* out of raise() */
+    ptrace(PTRACE_SETOPTIONS, victim, NULL, (void *)(uintptr_t)PTRACE_O_EXITKILL); /* with this process, if need be */
+    while (*shared_stage != STAGE_BEGUN) {                                         /* out of raise() */
         if (!step(victim, &status)) {
             return victim_failed(victim, status, result);
         }

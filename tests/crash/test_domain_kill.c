@@ -11,10 +11,12 @@
 #include "core/domain/allocator.h"
 #include "core/domain/directory.h"
 #include "core/domain/participant.h"
+#include "guard.h"
 #include "harness.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,11 +52,16 @@ static const yoke_domain_options options = {
     .max_bytes = 2 << 20,
 };
 
+static const char *path_of(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "/yoke-%lu-%s", (unsigned long)geteuid(), name);
+    return path;
+}
+
 static bool exists(const char *name)
 {
-    char path[128];
-    snprintf(path, sizeof path, "/yoke-%lu-%s", (unsigned long)geteuid(), name);
-    int fd = shm_open(path, O_RDWR, 0);
+    int fd = shm_open(path_of(name), O_RDWR, 0);
     if (fd >= 0) {
         close(fd);
     }
@@ -255,7 +262,9 @@ static const char *verify_with_keeper(void *context)
     }
     bool there = exists(f->name);
     close(keeper.go);
-    if (waitpid(keeper.pid, &status, 0) != keeper.pid || status != 0) {
+    pid_t ended = waitpid(keeper.pid, &status, 0);
+    keeper.pid = 0;
+    if (ended < 0 || status != 0) {
         return "the process that stayed in it failed";
     }
     if (id != keeper.id) {
@@ -293,11 +302,26 @@ static bool kills_two(void)
 #endif
 }
 
+/* Nothing stays of a trial that found something wrong, or whose victim failed: the next one begins anew, and the last one
+ * leaves nothing behind. */
+static void clear(void *context)
+{
+    fixture *f = context;
+    if (keeper.pid > 0) {
+        kill(keeper.pid, SIGKILL);
+        waitpid(keeper.pid, NULL, 0);
+        close(keeper.go);
+        keeper.pid = 0;
+    }
+    (void)shm_unlink(path_of(f->name));
+}
+
 /* Once for the operation alone, and once with a second process that is killed too, in what it does after the first. */
 static void run(crash_case test, const char *name_of_both, void (*recover)(void *))
 {
     fixture f = {.name = ""};
     snprintf(f.name, sizeof f.name, "domain-kill-%ld", (long)getpid());
+    test.tear_down = clear;
     test.set_up = test.set_up ? test.set_up : set_up_nothing;
     test.verify = test.verify ? test.verify : verify;
     test.context = &f;
@@ -435,7 +459,10 @@ static void test_a_planted_fault_is_found(void **state)
 
 int main(int argc, char **argv)
 {
+    char name[64];
     crash_begin(argc, argv);
+    snprintf(name, sizeof name, "domain-kill-%ld", (long)getpid());
+    crash_guard(name);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dying_while_making_a_domain),
         cmocka_unit_test(test_dying_while_closing_a_domain),

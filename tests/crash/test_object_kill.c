@@ -6,6 +6,7 @@
  * a recovering process again before every store of its own.
  */
 #include "begin.h"
+#include "guard.h"
 #include "harness.h"
 
 #include "core/backend.h"
@@ -448,7 +449,11 @@ static int group_teardown(void **state)
 
 int main(int argc, char **argv)
 {
+    char name[YOKE__NAME_SIZE];
+
     crash_begin(argc, argv);
+    (void)snprintf(name, sizeof name, "object-kill-%d", getpid());
+    crash_guard(name);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_while_joining),
         cmocka_unit_test(killed_while_creating),

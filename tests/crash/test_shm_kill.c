@@ -10,6 +10,7 @@
 #include "begin.h"
 #include "core/backend.h"
 #include "core/memory/segment.h"
+#include "guard.h"
 #include "harness.h"
 #include "support/child.h"
 #include "support/leak.h"
@@ -366,6 +367,8 @@ static void the_planted_fault_is_found(void **state)
 
 int main(int argc, char **argv)
 {
+    char file[sizeof now.name + 1];
+
     crash_begin(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_while_making_one),      cmocka_unit_test(killed_while_closing_as_the_last),
@@ -374,6 +377,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_planted_fault_is_found),
     };
     (void)snprintf(now.name, sizeof now.name, "shm-kill-%ld", (long)getpid());
+    (void)snprintf(file, sizeof file, "+%s", now.name);
+    crash_guard(file);
     if (CRASH_MUTANT) /* who has found a fault stops where it stands */
         return cmocka_run_group_tests(tests, NULL, NULL);
     return cmocka_run_group_tests(tests, leak_setup, leak_teardown);

@@ -2,6 +2,7 @@
  * Processes make, open, close, unlink and reclaim segments of one name and are killed at random, round after round. One
  * that is used stays what it was, under its name; when all are dead and the survivor has closed, nothing is left.
  */
+#include "crash/guard.h"
 #include "support/child.h"
 #include "support/leak.h"
 
@@ -121,9 +122,13 @@ static void users_killed_at_random_leave_nothing(void **state)
 
 int main(void)
 {
+    char file[sizeof name + 1];
+
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_killed_at_random_leave_nothing),
     };
     (void)snprintf(name, sizeof name, "shm-stress-%ld", (long)getpid());
+    (void)snprintf(file, sizeof file, "+%s", name);
+    crash_guard(file);
     return cmocka_run_group_tests(tests, leak_setup, leak_teardown);
 }
