@@ -4,6 +4,7 @@
  *   conn.c    life: making, entering, closing, what a fork means
  *   send.c    frames out; a frame that has begun is finished whatever happens to the call
  *   recv.c    frames in, read ahead as far as they are there
+ *   batch.c   several at a time
  *   values.c  strings, formats, variants on top
  *   pipe.c    connected pairs
  *   move.c    passing an end to another process
@@ -116,6 +117,8 @@ int yoke__conn_payload(yoke__conn *conn, void *out, yoke__deadline deadline);
 int yoke__conn_payload_message(yoke__conn *conn, yoke_message **out, yoke__deadline deadline);
 /* Gives a message just received back: it is the next one again. */
 void yoke__conn_unreceive(yoke__conn *conn, yoke_message *message);
+/* Whether the next message lies whole in memory, so that receiving it takes no read; *size is its size. */
+bool yoke__conn_next_is_there(const yoke__conn *conn, uint64_t *size);
 /* Waits for input. */
 int yoke__conn_input(yoke__conn *conn, yoke__deadline deadline);
 

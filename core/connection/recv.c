@@ -149,6 +149,14 @@ int yoke__conn_header(yoke__conn *conn, yoke__deadline deadline)
     return YOKE_OK;
 }
 
+bool yoke__conn_next_is_there(const yoke__conn *conn, uint64_t *size)
+{
+    if (conn->in_frame || conn->dropping > 0 || buffered(conn) == 0)
+        return false;
+    int used = yoke__frame_parse(conn->buffer + conn->head, buffered(conn), size);
+    return used > 0 && *size <= buffered(conn) - (size_t)used && *size <= conn->max_message;
+}
+
 static void frame_done(yoke__conn *conn)
 {
     conn->in_frame = false;

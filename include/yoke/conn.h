@@ -84,6 +84,34 @@ YOKE_API void yoke_conn_close(yoke_conn *conn);
  */
 YOKE_API YOKE_CHECKED int yoke_conn_send(yoke_conn *conn, const void *data, size_t size, int64_t timeout);
 
+/**
+ * Sends one message whose bytes lie in several places, without joining them first (large ones) and as one message in any
+ * case. As yoke_conn_send().
+ *
+ * @param parts  The pieces in order, borrowed for the call; NULL only if count is 0.
+ * @param count  How many; 0 makes an empty message.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_send_parts(yoke_conn *conn, const yoke_bytes *parts, size_t count, int64_t timeout);
+
+/**
+ * Sends several messages in order. Those of up to 4 KiB leave together, up to 64 KiB of them by one call into the system,
+ * which makes a small message several times cheaper than by itself. For the other side there is no difference.
+ *
+ * @param messages Borrowed for the call; NULL only if count is 0.
+ * @param count    How many messages; 0 is fine.
+ * @param sent     If not NULL: how many count as sent, whatever the call answers.
+ * @param timeout  For all of them together.
+ * @retval YOKE_OK    All are sent.
+ * @retval YOKE_BEGUN The time was up with part of a message out: the first *sent messages count as sent, that one
+ *                    included, which the library finishes; of the others nothing was sent.
+ * @retval YOKE_EMSGSIZE One of them is over the limit of the pipe's options; nothing was sent.
+ * @retval YOKE_EINVAL   As yoke_conn_send(), for any of them; nothing was sent.
+ * @return Otherwise as yoke_conn_send(): the first *sent messages were sent, of the others nothing, unless the stream is
+ *         broken.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_send_many(yoke_conn *conn, const yoke_bytes *messages, size_t count, size_t *sent,
+                                              int64_t timeout);
+
 /** Sends a string without its NUL. As yoke_conn_send(). */
 YOKE_API YOKE_CHECKED int yoke_conn_send_string(yoke_conn *conn, const char *text, int64_t timeout);
 
@@ -117,6 +145,24 @@ YOKE_API YOKE_CHECKED int yoke_conn_send_variant(yoke_conn *conn, const yoke_ite
  * @retval YOKE_EIO       The system failed in a way of its own.
  */
 YOKE_API YOKE_CHECKED int yoke_conn_recv(yoke_conn *conn, void *buffer, size_t capacity, size_t *size, int64_t timeout);
+
+/**
+ * Receives several messages: waits for the first, then takes those that have come with it and fit, without another call
+ * into the system.
+ *
+ * @param buffer   Receives the messages one behind the other, without gaps; NULL only if capacity is 0.
+ * @param capacity Its size in bytes.
+ * @param sizes    Receives their sizes; room for `most`.
+ * @param most     Most messages to receive, at least 1.
+ * @param count    Receives how many were received.
+ * @param timeout  For the first one.
+ * @retval YOKE_OK       At least one.
+ * @retval YOKE_EMSGSIZE The first one is larger than capacity or the limit of the pipe's options; sizes[0] tells its size,
+ *                       and it stays.
+ * @return Otherwise as yoke_conn_recv().
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_recv_many(yoke_conn *conn, void *buffer, size_t capacity, size_t *sizes,
+                                              size_t most, size_t *count, int64_t timeout);
 
 /** Receives one message as a string and ends it with a NUL; capacity counts that. As yoke_conn_recv(). */
 YOKE_API YOKE_CHECKED int yoke_conn_recv_string(yoke_conn *conn, char *buffer, size_t capacity, int64_t timeout);

@@ -1,6 +1,7 @@
 /**
  * @file message.h
- * Owned messages: received bytes in memory of this process, freed by whoever received them.
+ * Bytes to be sent, where they lie; and owned messages: received bytes in memory of this process, freed by whoever
+ * received them.
  */
 #ifndef YOKE_MESSAGE_H
 #define YOKE_MESSAGE_H
@@ -9,6 +10,12 @@
 #include "handles.h"
 
 YOKE_BEGIN
+
+/** One message of a batch, or one piece of a message. */
+typedef struct yoke_bytes {
+    const void *data; /**< borrowed for the call; NULL only if size is 0 */
+    size_t      size; /**< bytes */
+} yoke_bytes;
 
 /** The bytes, 16-aligned, followed by a NUL that the size does not count. Valid until yoke_message_free(). NULL for
  *  NULL. Any thread. */

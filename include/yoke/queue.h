@@ -124,12 +124,6 @@ YOKE_API YOKE_CHECKED int yoke_queue_put_format(yoke_queue *queue, int64_t timeo
  */
 YOKE_API YOKE_CHECKED int yoke_queue_put_variant(yoke_queue *queue, const yoke_item *value, int64_t timeout);
 
-/** One message of a batch. */
-typedef struct yoke_bytes {
-    const void *data; /**< borrowed for the call; NULL only if size is 0 */
-    size_t      size; /**< bytes */
-} yoke_bytes;
-
 /**
  * Puts several messages, in order, with one lock and one wake-up for as many as fit at a time; one of more than 4080 bytes,
  * and each of a joinable queue, takes a lock of its own. Each counts by itself: a death in the middle leaves the first ones

@@ -21,6 +21,26 @@
 
 #define LONG ((size_t)1000000)
 
+/* A batch that is larger than the pipe, and a message of many pieces. What of a batch has not gone is never half gone. */
+static int use_batches(yoke_conn *a, yoke_conn *b, uint8_t *data)
+{
+    yoke_bytes messages[200];
+    size_t     sent, sizes[200], count;
+
+    for (unsigned i = 0; i < 200; i++)
+        messages[i] = (yoke_bytes){data, 4000};
+    int rc = yoke_conn_send_many(b, messages, 200, &sent, 10);
+    CHILD_CHECK(sent < 200 && rc != YOKE_OK);
+    for (size_t received = 0; received < sent; received += count) {
+        YOKE_TRY(yoke_conn_recv_many(a, data, LONG, sizes, 200, &count, 1000));
+        CHILD_CHECK(sizes[0] == 4000 && count <= sent - received);
+    }
+    if (rc < 0 && rc != YOKE_ETIMEDOUT)
+        return rc;
+    YOKE_TRY(yoke_conn_send_parts(b, messages, 10, 1000));
+    return yoke_conn_recv(a, data, LONG, NULL, 1000);
+}
+
 /* All that a pipe can do, in one thread. The first failure's code, or YOKE_OK. */
 static int use_pipe(yoke_conn *a, yoke_conn *b, uint8_t *data)
 {
@@ -30,6 +50,7 @@ static int use_pipe(yoke_conn *a, yoke_conn *b, uint8_t *data)
     YOKE_TRY(yoke_conn_send_string(b, "hello", 1000));
     YOKE_TRY(yoke_conn_recv_string(a, text, sizeof text, 1000));
     CHILD_CHECK(strcmp(text, "hello") == 0);
+    YOKE_TRY(use_batches(a, b, data));
     YOKE_TRY(yoke_conn_send(b, data, LONG, 10)); /* fills the pipe, and is finished by the library */
     int rc = yoke_conn_send(b, data, 1, 10);
     CHILD_CHECK(rc == YOKE_ETIMEDOUT || rc == YOKE_ENOMEM);
