@@ -3,6 +3,7 @@
 #define YOKE_CORE_SYNC_DEATH_NOTE_H
 
 #include "../domain/object.h"
+#include "../domain/participant.h"
 
 #include <yoke/sync.h>
 
@@ -21,6 +22,12 @@ typedef struct yoke__death_note {
     yoke__death_copy copies[2];
 } yoke__death_note;
 _Static_assert(sizeof(yoke__death_note) == 168, "shared layout");
+
+/* Name and process id, to and from a copy; the token, and what makes the copy valid, are the caller's. */
+void yoke__death_copy_fill(yoke__death_copy *copy, const yoke__obituary *known);
+void yoke__death_copy_read(const yoke__death_copy *copy, yoke__obituary *out);
+/* For the user, with the exit if it is known by now; out's struct_size is the caller's. */
+void yoke__death_report(yoke_domain *domain, const yoke__obituary *dead, yoke_death *out);
 
 /* By the holder only, after it took over from the dead. */
 void yoke__death_write(yoke_domain *domain, yoke__death_note *note, yoke__token dead);

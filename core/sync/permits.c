@@ -7,29 +7,44 @@
 
 #include <stdio.h>
 
-static yoke__a32 *next_place(yoke__semaphore_state *state, yoke__a32 *permit)
+static yoke__a64 *next_place(yoke__semaphore_state *state, yoke__a64 *permit)
 {
     return permit + 1 < state->permit + state->permits ? permit + 1 : state->permit;
 }
 
 /* ---- taking ------------------------------------------------------------------------------------------------------ */
 
-/* The flag is news for one: whoever takes the permit is told, and if it dies too, the next one is. */
-static int take_free(yoke__a32 *permit, uint32_t seen, yoke__token mine)
+/* What the calling thread was told of last. */
+static _Thread_local struct {
+    const yoke__a64 *permit;
+    yoke__token      dead;
+} told;
+
+static int tell(const yoke__a64 *permit, yoke__token dead)
 {
-    if ((seen & YOKE__TOKEN_MASK) != 0 || !yoke__a32_cas_acq_rel(permit, &seen, mine))
+    if (dead == 0)
+        return YOKE_OK;
+    told.permit = permit;
+    told.dead = dead;
+    return YOKE_OWNER_DIED;
+}
+
+/* Whoever takes it is told of the dead one, and if it dies too, the next one is told of that. */
+static int take_free(yoke__a64 *permit, uint64_t seen, yoke__token mine)
+{
+    if (yoke__permit_holder(seen) != 0 || !yoke__a64_cas_acq_rel(permit, &seen, seen | mine))
         return YOKE_EBUSY;
-    return (seen & YOKE__TOKEN_FLAG) != 0 ? YOKE_OWNER_DIED : YOKE_OK;
+    return tell(permit, yoke__permit_dead(seen));
 }
 
 int yoke__permits_take(yoke__semaphore_state *state, yoke__token mine, yoke__taker who)
 {
-    yoke__a32 *permit = yoke__permits_first(state, mine);
+    yoke__a64 *permit = yoke__permits_first(state, mine);
 
     if (yoke__semaphore_must_wait(yoke__a32_load_relaxed(&state->word), who))
         return YOKE_EBUSY;
     for (uint32_t looked = 0; looked < state->permits; looked++) {
-        int result = take_free(permit, yoke__a32_load_relaxed(permit), mine);
+        int result = take_free(permit, yoke__a64_load_relaxed(permit), mine);
         if (result >= 0)
             return result;
         permit = next_place(state, permit);
@@ -37,17 +52,12 @@ int yoke__permits_take(yoke__semaphore_state *state, yoke__token mine, yoke__tak
     return YOKE_EBUSY;
 }
 
-static uint32_t mark_of(const yoke__semaphore_state *state)
-{
-    return state->on_death == YOKE_IGNORE_DEATH ? 0 : YOKE__TOKEN_FLAG;
-}
-
 /* From its token to ours in one step: nobody else gets it, and should we die, it is ours that is dead. */
-static int take_over(yoke__semaphore_state *state, yoke__a32 *permit, uint32_t seen, yoke__token mine)
+static int take_over(yoke__semaphore_state *state, yoke__a64 *permit, uint64_t seen, yoke__token mine)
 {
-    if (!yoke__a32_cas_acq_rel(permit, &seen, mine))
-        return YOKE_EBUSY;
-    return mark_of(state) != 0 ? YOKE_OWNER_DIED : YOKE_OK;
+    yoke__token dead = state->on_death == YOKE_IGNORE_DEATH ? 0 : yoke__permit_holder(seen);
+
+    return yoke__a64_cas_acq_rel(permit, &seen, yoke__permit_make(dead, mine)) ? tell(permit, dead) : YOKE_EBUSY;
 }
 
 int yoke__permits_take_dead(yoke_domain *domain, yoke__semaphore_state *state, yoke__token mine)
@@ -55,9 +65,9 @@ int yoke__permits_take_dead(yoke_domain *domain, yoke__semaphore_state *state, y
     yoke__token alive = mine;
 
     for (uint32_t place = 0; place < state->permits; place++) {
-        yoke__a32  *permit = &state->permit[place];
-        uint32_t    seen = yoke__a32_load_relaxed(permit);
-        yoke__token holder = seen & YOKE__TOKEN_MASK;
+        yoke__a64  *permit = &state->permit[place];
+        uint64_t    seen = yoke__a64_load_relaxed(permit);
+        yoke__token holder = yoke__permit_holder(seen);
         int         result = YOKE_EBUSY;
 
         if (holder == 0)
@@ -95,38 +105,51 @@ void yoke__permits_tell(yoke_domain *domain, yoke__semaphore_state *state, uint3
     yoke__watchers_ring(domain, &state->watchers);
 }
 
-/* How many of at most `count` permits of that token it turned into `to`, or, with NULL, has found. */
-static uint32_t give_up_to(yoke__semaphore_state *state, yoke__token token, uint32_t count, const uint32_t *to)
+/* How many of at most `count` permits of that token it turned into `to`; told_of: also those that came from the dead. */
+static uint32_t give_up(yoke__semaphore_state *state, yoke__token token, uint32_t count, uint64_t to, bool told_of)
 {
-    yoke__a32 *permit = yoke__permits_first(state, token);
+    yoke__a64 *permit = yoke__permits_first(state, token);
     uint32_t   found = 0;
 
     for (uint32_t looked = 0; looked < state->permits && found < count; looked++) {
-        uint32_t seen = yoke__a32_load_relaxed(permit);
-        if ((seen & YOKE__TOKEN_MASK) == token && (!to || yoke__a32_cas_acq_rel(permit, &seen, *to)))
+        uint64_t seen = yoke__a64_load_relaxed(permit);
+        if (yoke__permit_holder(seen) == token && (told_of || yoke__permit_dead(seen) == 0) &&
+            yoke__a64_cas_acq_rel(permit, &seen, to))
             found++;
         permit = next_place(state, permit);
     }
     return found;
 }
 
+static uint32_t held_by(const yoke__semaphore_state *state, yoke__token token)
+{
+    uint32_t held = 0;
+
+    for (uint32_t place = 0; place < state->permits; place++)
+        held += yoke__permit_holder(yoke__a64_load_relaxed(&state->permit[place])) == token;
+    return held;
+}
+
+/* Those from the dead go last: who has one may still ask whose it was. */
 int yoke__permits_give(yoke_domain *domain, yoke__semaphore_state *state, yoke__token mine, uint32_t count)
 {
-    const uint32_t nobody = 0;
-
-    if (count > 1 && give_up_to(state, mine, count, NULL) < count)
+    if (count > 1 && held_by(state, mine) < count)
         return YOKE_ENOTOWNER;
-    uint32_t given = give_up_to(state, mine, count, &nobody);
+    uint32_t given = give_up(state, mine, count, 0, false);
+    if (given < count)
+        given += give_up(state, mine, count - given, 0, true);
     if (given > 0)
         yoke__permits_tell(domain, state, given);
     return given == count ? YOKE_OK : YOKE_ENOTOWNER;
 }
 
+/* The note first: from when a permit has been given back, the dead one's slot may be free. */
 void yoke__permits_sweep(yoke_domain *domain, yoke__semaphore_state *state, yoke__token dead)
 {
-    const uint32_t nobody = mark_of(state);
-    uint32_t       given = give_up_to(state, dead, state->permits, &nobody);
+    uint64_t left = state->on_death == YOKE_IGNORE_DEATH ? 0 : yoke__permit_make(dead, 0);
 
+    yoke__permit_note_write(domain, state, dead);
+    uint32_t given = give_up(state, dead, state->permits, left, true);
     if (given > 0)
         yoke__permits_tell(domain, state, given);
 }
@@ -139,13 +162,33 @@ uint32_t yoke__permits_free(yoke_domain *domain, const yoke__semaphore_state *st
     uint32_t    count = 0;
 
     for (uint32_t place = 0; place < state->permits; place++) {
-        yoke__token holder = yoke__a32_load_acquire(&state->permit[place]) & YOKE__TOKEN_MASK;
+        yoke__token holder = yoke__permit_holder(yoke__a64_load_acquire(&state->permit[place]));
         if (holder == 0 || (dead && holder != alive && !yoke__token_alive(domain, holder)))
             count++;
         else
             alive = holder;
     }
     return count;
+}
+
+/* Has the process a permit at that place which was a dead one's? */
+static yoke__token death_at(const yoke__a64 *permit, yoke__token mine)
+{
+    uint64_t word = yoke__a64_load_acquire(permit);
+
+    return yoke__permit_holder(word) == mine ? yoke__permit_dead(word) : 0;
+}
+
+yoke__token yoke__permits_death(const yoke__semaphore_state *state, yoke__token mine)
+{
+    yoke__token dead = 0;
+
+    if (told.permit >= state->permit && told.permit < state->permit + state->permits &&
+        death_at(told.permit, mine) == told.dead)
+        return told.dead;
+    for (uint32_t place = 0; place < state->permits && dead == 0; place++)
+        dead = death_at(&state->permit[place], mine);
+    return dead;
 }
 
 #define NAMED 3u /* of the holders */
@@ -161,7 +204,7 @@ static uint32_t count_holders(const yoke__semaphore_state *state, holder holders
     uint32_t known = 0;
 
     for (uint32_t place = 0; place < state->permits; place++) {
-        yoke__token token = yoke__a32_load_relaxed(&state->permit[place]) & YOKE__TOKEN_MASK;
+        yoke__token token = yoke__permit_holder(yoke__a64_load_relaxed(&state->permit[place]));
         uint32_t    i = 0;
         if (token == 0)
             continue;

@@ -28,6 +28,7 @@ static int init(yoke_domain *domain, yoke__id id, void *object, const void *argu
     state->max = w->max;
     state->permits = w->permits;
     state->on_death = w->on_death;
+    state->notes = w->on_death == YOKE_IGNORE_DEATH ? 0 : yoke__permit_notes(w->permits);
     yoke__a32_store_relaxed(&state->word, w->permits ? 0 : w->initial);
     return YOKE_OK;
 }
@@ -74,7 +75,7 @@ static void describe(yoke_domain *domain, yoke__id id, const void *object, char 
         return;
     }
     for (uint32_t i = 0; i < state->permits; i++)
-        available += (yoke__a32_load_relaxed(&state->permit[i]) & YOKE__TOKEN_MASK) == 0;
+        available += yoke__permit_holder(yoke__a64_load_relaxed(&state->permit[i])) == 0;
     yoke__text_add(text, size, "%lu of %lu permits are free", (unsigned long)available, (unsigned long)state->permits);
 }
 
@@ -115,11 +116,13 @@ static int check_figures(int64_t initial, const yoke_semaphore_options *given)
 
 static int make(yoke_semaphore **out, yoke_domain *domain, yoke_open_mode mode, const char *name, const wanted *w)
 {
+    uint32_t          permits = w ? w->permits : 0;
     yoke__object_spec spec = {
         .kind = YOKE__KIND_SEMAPHORE,
         .name = name,
         .mode = mode,
-        .size = sizeof(yoke__semaphore_state) + (w ? w->permits : 0) * sizeof(yoke__a32),
+        .size = sizeof(yoke__semaphore_state) + permits * sizeof(yoke__a64) +
+                yoke__permit_notes_size(yoke__permit_notes(permits)),
         .argument = w,
         .init = init,
         .agree = agree,
@@ -283,6 +286,28 @@ int64_t yoke_semaphore_value(const yoke_semaphore *semaphore)
     if (state->permits != 0)
         return yoke__permits_free(handle->domain, state, true);
     return yoke__a32_load_acquire(&state->word) & YOKE__SEMAPHORE_COUNT;
+}
+
+int yoke_semaphore_death(yoke_semaphore *semaphore, yoke_death *out)
+{
+    yoke__handle  *handle = yoke__handle_check(semaphore, YOKE__KIND_SEMAPHORE);
+    yoke__obituary dead;
+    char           what[128];
+
+    if (!handle)
+        return not_a_semaphore();
+    YOKE_TRY(yoke__report_check(out, "yoke_death"));
+    const yoke__semaphore_state *state = handle->object;
+    const char                  *name = yoke__object_describe(handle->domain, handle->id, what, sizeof what);
+    if (state->permits == 0)
+        return yoke__fail(YOKE_EINVAL, "%s: in signal mode nothing is known of deaths", name);
+    yoke__token token = yoke__permits_death(state, yoke__domain_token(handle->domain));
+    if (token == 0)
+        return yoke__fail(YOKE_ENOENT, "%s: this process has no permit that came back from the dead", name);
+    if (!yoke__permit_note_read(handle->domain, state, token, &dead))
+        return yoke__fail(YOKE_ENOENT, "%s: who died holding the permit is forgotten", name);
+    yoke__death_report(handle->domain, &dead, out);
+    return YOKE_OK;
 }
 
 /* ---- waiting for it besides other things --------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /*
  * Semaphores in shared memory. docs/design/semaphores.md has the protocol, what each death leaves, and the orders.
  *
- * Files: semaphore.c (public calls), count.c (signal mode), permits.c (permit mode), semaphore_wait.c (sleeping).
+ * Files: semaphore.c (public calls), count.c (signal mode), permits.c (permit mode), permit_notes.c (who died holding one),
+ * semaphore_wait.c (sleeping).
  */
 #ifndef YOKE_CORE_SYNC_SEMAPHORE_H
 #define YOKE_CORE_SYNC_SEMAPHORE_H
@@ -9,6 +10,7 @@
 #include "../domain/object.h"
 #include "../domain/participant.h"
 #include "../wait/word.h"
+#include "death_note.h"
 
 #include <yoke/semaphore.h>
 
@@ -22,7 +24,10 @@
  *              HUNGRY: somebody has been woken in vain too often: who has not slept yet must not take. Set and cleared
  *              by those who have slept. One left behind by the dead costs who comes next a slice at most.
  *   watchers = threads that wait for it besides other things (wait/watchers.h)
- *   permit[] = one word each: the holder's token, or 0; YOKE__TOKEN_FLAG: whoever had it last died having it
+ *   permit[] = {dead:32 | holder:32} each. holder: token of the process that has it, or 0. dead: token of the one that died
+ *              having it before, 0: none. It stands there until who got the permit releases it, or dies too, so that it can
+ *              be asked. One word, so that the CAS that takes from the dead says from whom.
+ *   after the permits, as many as notes says: who the dead are (permit_notes.c)
  * The rest is written before anybody sees the object.
  */
 typedef struct yoke__semaphore_state {
@@ -32,14 +37,28 @@ typedef struct yoke__semaphore_state {
     uint32_t  initial;
     yoke__a64 watchers;
     uint32_t  on_death; /* yoke_on_death */
-    uint32_t  reserved;
-    yoke__a32 permit[];
+    uint32_t  notes;    /* 0: nobody is told of deaths */
+    yoke__a64 permit[];
 } yoke__semaphore_state;
 _Static_assert(sizeof(yoke__semaphore_state) == 32, "shared layout");
 
 #define YOKE__SEMAPHORE_COUNT  UINT32_C(0x3fffffff)
 #define YOKE__SEMAPHORE_HUNGRY UINT32_C(0x40000000)
 _Static_assert(YOKE_SEMAPHORE_MAX == YOKE__SEMAPHORE_COUNT, "the value fits");
+
+/* A permit's word. */
+static inline uint64_t yoke__permit_make(yoke__token dead, yoke__token holder)
+{
+    return (uint64_t)dead << 32 | holder;
+}
+static inline yoke__token yoke__permit_holder(uint64_t word)
+{
+    return (yoke__token)word;
+}
+static inline yoke__token yoke__permit_dead(uint64_t word)
+{
+    return (yoke__token)(word >> 32);
+}
 
 struct yoke_semaphore {
     yoke__handle handle;
@@ -66,24 +85,24 @@ static inline int yoke__count_take(yoke__semaphore_state *state, yoke__taker who
 int yoke__permits_take(yoke__semaphore_state *state, yoke__token mine, yoke__taker who);
 /* Where a process begins its search. All permits are alike: with places of their own, processes meet less, and what one
  * releases it finds again at once. */
-static inline yoke__a32 *yoke__permits_first(yoke__semaphore_state *state, yoke__token mine)
+static inline yoke__a64 *yoke__permits_first(yoke__semaphore_state *state, yoke__token mine)
 {
     return &state->permit[(uint64_t)(yoke__token_slot(mine) * UINT32_C(2654435761)) * state->permits >> 32];
 }
 /* What is there mostly: the first one is free, nobody is hungry and there is no news. */
 static inline bool yoke__permits_take_first(yoke__semaphore_state *state, yoke__token mine)
 {
-    uint32_t seen = 0;
+    uint64_t seen = 0;
 
     return mine != 0 && !yoke__semaphore_must_wait(yoke__a32_load_relaxed(&state->word), YOKE__POLITE) &&
-           yoke__a32_cas_acq_rel(yoke__permits_first(state, mine), &seen, mine);
+           yoke__a64_cas_acq_rel(yoke__permits_first(state, mine), &seen, mine);
 }
 /* Likewise. True: given back, and yoke__permits_told() is to be called. */
 static inline bool yoke__permits_give_first(yoke__semaphore_state *state, yoke__token mine)
 {
-    uint32_t seen = mine;
+    uint64_t seen = mine;
 
-    return yoke__a32_cas_acq_rel(yoke__permits_first(state, mine), &seen, 0);
+    return yoke__a64_cas_acq_rel(yoke__permits_first(state, mine), &seen, 0);
 }
 /* After permits were given back by CAS: wakes who waits. */
 void               yoke__permits_tell(yoke_domain *domain, yoke__semaphore_state *state, uint32_t count);
@@ -102,6 +121,19 @@ int yoke__permits_give(yoke_domain *domain, yoke__semaphore_state *state, yoke__
 
 /* Takes from the dead; for the type's sweep. */
 void yoke__permits_sweep(yoke_domain *domain, yoke__semaphore_state *state, yoke__token dead);
+/* Who had the permit that the calling thread got last with news, if its process has that one still; or another permit that
+ * it has with news. 0: there is none. */
+yoke__token yoke__permits_death(const yoke__semaphore_state *state, yoke__token mine);
+
+/* How many notes a semaphore needs, and what they take. */
+uint32_t yoke__permit_notes(uint32_t permits);
+uint64_t yoke__permit_notes_size(uint32_t notes);
+/* Under the registry lock, before a dead one is forgotten: notes who it was, if a permit says that it had it. */
+void yoke__permit_note_write(yoke_domain *domain, yoke__semaphore_state *state, yoke__token dead);
+/* Who that was, by its note or by what the domain knows. False: forgotten. */
+bool yoke__permit_note_read(yoke_domain *domain, const yoke__semaphore_state *state, yoke__token dead,
+                            yoke__obituary *out);
+
 /* How many nobody has; dead: or only the dead. */
 uint32_t yoke__permits_free(yoke_domain *domain, const yoke__semaphore_state *state, bool dead);
 /* Who has some: a few of them as text, and the process id of one. Returns its argument. */

@@ -39,8 +39,11 @@ int main(int argc, char **argv)
     YOKE_CHECK(yoke_process_start(&careless, forget, YOKE_ARGS(places), NULL));
     YOKE_CHECK(yoke_process_finish(careless, NULL, YOKE_FOREVER));
     for (int i = 0; i < 2; i++)
-        if (yoke_semaphore_acquire(places, YOKE_NOWAIT) == YOKE_OWNER_DIED)
-            puts("one place came back from a process that ended");
+        if (yoke_semaphore_acquire(places, YOKE_NOWAIT) == YOKE_OWNER_DIED) {
+            yoke_death death = {.struct_size = sizeof death};
+            YOKE_CHECK(yoke_semaphore_death(places, &death));
+            printf("one place came back from %s, which ended\n", death.name);
+        }
     printf("%lld places are left\n", (long long)yoke_semaphore_value(places));
     yoke_semaphore_close(places);
     yoke_value_close(inside);

@@ -11,7 +11,8 @@
  *   wherever, the number is right and nobody sleeps on while it is above zero for longer than a slice (150 ms).
  * - **Permit mode** (`permits`) is for a fixed number of things that processes use: so many connections, so many at
  *   work. Each permit knows which process holds it. The permits of a process that dies return, and who gets one of them
- *   is told by #YOKE_OWNER_DIED: it holds the permit, but what the permit stands for may have been left half changed.
+ *   is told by #YOKE_OWNER_DIED: it holds the permit, but what the permit stands for may have been left half changed;
+ *   yoke_semaphore_death() tells who that was.
  *   Only a process that holds a permit can release one; which of its threads does is all the same.
  *
  * Death means the end of the process, as the kernel tells it; a process that is merely slow or stopped keeps what it
@@ -41,7 +42,7 @@ YOKE_BEGIN
 /** The greatest value that a semaphore can have. */
 #define YOKE_SEMAPHORE_MAX INT64_C(1073741823)
 
-/** The most permits that a semaphore in permit mode can have. Each takes four bytes, and when most are taken an acquire
+/** The most permits that a semaphore in permit mode can have. Each takes eight bytes, the first 64 some 80 more, and when most are taken an acquire
  *  looks at most of them. */
 #define YOKE_SEMAPHORE_PERMITS_MAX INT64_C(65536)
 
@@ -119,6 +120,23 @@ YOKE_API int yoke_semaphore_release(yoke_semaphore *semaphore);
  *                        release at the same moment more than it holds: then what it held is released.
  */
 YOKE_API int yoke_semaphore_release_many(yoke_semaphore *semaphore, int64_t count);
+
+/**
+ * Who died holding a permit that this process has got since, and was told of by #YOKE_OWNER_DIED: the one that the calling
+ * thread got last, if its process still has that permit; otherwise another one that the process has. It can be asked until the
+ * permit is released; a release of a process with several gives back the others first.
+ *
+ * Names and process ids are kept with the semaphore, for 64 dead processes at least that permits still tell of. Exit
+ * statuses are those of the domain: of the last 64 deaths in it, and if the parent of the dead has joined it.
+ *
+ * @param out Receives it; set its struct_size before the call.
+ * @retval YOKE_OK      *out is set.
+ * @retval YOKE_ENOENT  This process has no permit that came back from the dead, or it is forgotten who that was.
+ * @retval YOKE_EINVAL  Not an open semaphore; in signal mode, where nothing is known of deaths; no place for the answer, or
+ *                      its struct_size is not set.
+ * @retval YOKE_ECLOSED The semaphore is gone since the domain was left.
+ */
+YOKE_API YOKE_CHECKED int yoke_semaphore_death(yoke_semaphore *semaphore, yoke_death *out);
 
 /** The value, or how many permits are not held by a process that lives, at one moment of the call. Negative: the code of
  *  an error, YOKE_EINVAL or YOKE_ECLOSED. */

@@ -257,13 +257,16 @@ yoke_crash_mutant(signal_added_in_steps semaphore_kill sync/count.c
 yoke_crash_mutant(wake_up_not_passed_on semaphore_kill sync/semaphore_wait.c
   "            if (s->slept)\n                pass_on(s);\n" "            (void)pass_on;\n")
 yoke_crash_mutant(permit_not_swept semaphore_kill sync/permits.c
-  "    uint32_t       given = give_up_to(state, dead, state->permits, &nobody);"
-  "    uint32_t       given = give_up_to(state, dead, 1, &nobody);")
+  "give_up(state, dead, state->permits, left, true)" "give_up(state, dead, 1, left, true)")
+yoke_crash_mutant(permit_death_not_noted semaphore_kill sync/permits.c
+  "    yoke__permit_note_write(domain, state, dead);\n" "")
+yoke_crash_mutant(permit_note_valid_first semaphore_kill sync/permit_notes.c
+  "    yoke__a32_store_relaxed(&note->token, 0);\n" "    yoke__a32_store_relaxed(&note->token, dead);\n")
 yoke_crash_mutant(permit_without_wake semaphore_kill sync/permits.c
   "        yoke__word_wake(domain, &state->word, count);\n" "        (void)count;\n")
 yoke_crash_mutant(permit_told_before_given semaphore_kill sync/permits.c
-  "    uint32_t given = give_up_to(state, mine, count, &nobody);\n    if (given > 0)\n        yoke__permits_tell(domain, state, given);\n"
-  "    yoke__permits_tell(domain, state, count);\n    uint32_t given = give_up_to(state, mine, count, &nobody);\n")
+  "    uint32_t given = give_up(state, mine, count, 0, false);\n"
+  "    yoke__permits_tell(domain, state, count);\n    uint32_t given = give_up(state, mine, count, 0, false);\n    if (given == count)\n        return YOKE_OK;\n")
 yoke_crash_mutant(event_without_wake event_kill sync/event.c
   "        wake_all(handle->domain, state);\n" "        (void)wake_all;\n")
 yoke_crash_mutant(event_watchers_not_rung event_kill sync/event.c

@@ -142,6 +142,17 @@ void semaphore_recover(void *context)
     (void)yoke__domain_recover(((semaphore_fixture *)context)->domain);
 }
 
+/* By the note alone: what the domain itself remembers is forgotten at some time. */
+static bool is_known(const yoke__semaphore_state *state, yoke__token dead)
+{
+    const yoke__death_copy *notes = (const yoke__death_copy *)(state->permit + state->permits);
+
+    for (uint32_t i = 0; i < state->notes; i++)
+        if (yoke__a32_load_acquire(&notes[i].token) == dead && yoke__a64_load_relaxed(&notes[i].pid) != 0)
+            return true;
+    return false;
+}
+
 /* No token of the dead is left, and what the living hold is what they should. */
 static const char *check_permits(semaphore_fixture *f)
 {
@@ -151,9 +162,12 @@ static const char *check_permits(semaphore_fixture *f)
 
     semaphore_recover(f);
     for (uint32_t i = 0; i < state->permits; i++) {
-        yoke__token holder = yoke__a32_load_acquire(&state->permit[i]) & YOKE__TOKEN_MASK;
+        uint64_t    word = yoke__a64_load_acquire(&state->permit[i]);
+        yoke__token holder = yoke__permit_holder(word);
         if (holder != 0 && !yoke__token_alive(f->domain, holder))
             return "a permit is still the dead's";
+        if (yoke__permit_dead(word) != 0 && !is_known(state, yoke__permit_dead(word)))
+            return "who died holding a permit is not known";
         held += holder != 0 && holder != mine;
     }
     if (held != sleepers_ended(&f->sleepers))
@@ -186,8 +200,12 @@ static const char *check_use(const semaphore_fixture *f)
 
     if (yoke_semaphore_value(f->semaphore) == 0)
         return NULL;
-    if (yoke_semaphore_acquire(f->semaphore, SLEEPERS_PATIENCE) < 0)
+    int        result = yoke_semaphore_acquire(f->semaphore, SLEEPERS_PATIENCE);
+    yoke_death death = {.struct_size = sizeof death};
+    if (result < 0)
         return "there is something, and the survivor does not get it";
+    if (result == YOKE_OWNER_DIED && (yoke_semaphore_death(f->semaphore, &death) != YOKE_OK || death.pid == 0))
+        return "the survivor is told of a death, and not whose";
     if (milliseconds() - start > 5000)
         return "the survivor got something late";
     return yoke_semaphore_release(f->semaphore) == YOKE_OK ? NULL : "the survivor can't release";

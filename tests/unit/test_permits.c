@@ -92,6 +92,14 @@ static void test_another_process_can_not_release_them(void **state)
     yoke_semaphore_close(semaphore);
 }
 
+static int hold_one_until_killed(void *user)
+{
+    if (yoke_semaphore_acquire(user, YOKE_NOWAIT) < 0)
+        return 1;
+    for (;;)
+        (void)pause();
+}
+
 static int hold_two_until_killed(void *user)
 {
     if (yoke_semaphore_acquire(user, YOKE_NOWAIT) < 0 || yoke_semaphore_acquire(user, YOKE_NOWAIT) < 0)
@@ -210,6 +218,113 @@ static void test_sleepers_get_what_a_killed_holder_had(void **state)
     yoke_semaphore_close(semaphore);
 }
 
+static pid_t whose_death(yoke_semaphore *semaphore)
+{
+    yoke_death death = {.struct_size = sizeof death};
+    int        code = yoke_semaphore_death(semaphore, &death);
+
+    return code == YOKE_OK ? (pid_t)death.pid : code;
+}
+
+static pid_t die_with(yoke_semaphore *semaphore, int (*how)(void *))
+{
+    pid_t child = child_start(how, semaphore);
+
+    assert_int_equal(child_join(child), 1000 + SIGKILL);
+    return child;
+}
+
+static int acquire_one_and_die(void *user)
+{
+    if (yoke_semaphore_acquire(user, YOKE_NOWAIT) < 0)
+        return 1;
+    (void)raise(SIGKILL);
+    return 1;
+}
+
+static void test_who_died_holding_a_permit_is_told_until_it_is_released(void **state)
+{
+    yoke_semaphore *semaphore = new_permits(2, YOKE_REPORT_DEATH);
+    yoke_death      death = {.struct_size = sizeof death};
+    (void)state;
+
+    assert_int_equal(whose_death(semaphore), YOKE_ENOENT);
+    for (int recovered = 0; recovered < 2; recovered++) {
+        pid_t child = die_with(semaphore, acquire_one_and_die);
+        if (recovered)
+            assert_int_equal(yoke__domain_recover(shared_domain()), 1);
+        assert_int_equal(whose_death(semaphore), YOKE_ENOENT); /* nobody has the permit yet */
+        int first = yoke_semaphore_acquire(semaphore, YOKE_NOWAIT);
+        int second = yoke_semaphore_acquire(semaphore, YOKE_NOWAIT);
+        assert_int_equal(first + second, YOKE_OWNER_DIED);
+        assert_int_equal(whose_death(semaphore), child);
+        assert_int_equal(yoke__domain_recover(shared_domain()), recovered ? 0 : 1);
+        assert_int_equal(whose_death(semaphore), child);
+        yoke__obituary_note(shared_domain(), child, 2, SIGKILL);
+        assert_int_equal(yoke_semaphore_death(semaphore, &death), YOKE_OK);
+        assert_true(death.exit_known && death.exit_signal == SIGKILL && death.name[0]);
+        assert_int_equal(yoke_semaphore_release(semaphore), YOKE_OK); /* the other one */
+        assert_int_equal(whose_death(semaphore), child);
+        assert_int_equal(yoke_semaphore_release(semaphore), YOKE_OK);
+        assert_int_equal(whose_death(semaphore), YOKE_ENOENT);
+    }
+    yoke_semaphore_close(semaphore);
+}
+
+/* Each has a name of its own, and the domain has long forgotten them. */
+static void test_each_permit_tells_of_its_own_dead_however_many_die_meanwhile(void **state)
+{
+    enum { COUNT = 5 };
+    yoke_semaphore *semaphore = new_permits(COUNT, YOKE_REPORT_DEATH), *other = new_permits(1, YOKE_REPORT_DEATH);
+    pid_t           children[COUNT], holders[COUNT];
+    (void)state;
+
+    (void)yoke__domain_recover(shared_domain());
+    for (int i = 0; i < COUNT; i++) /* all at once, so that each has a permit of its own */
+        children[i] = child_start(hold_one_until_killed, semaphore);
+    while (yoke_semaphore_value(semaphore) != 0)
+        (void)sched_yield();
+    for (int i = 0; i < COUNT; i++)
+        child_kill(children[i]);
+    assert_int_equal(yoke__domain_recover(shared_domain()), COUNT);
+    for (uint32_t i = 0; i < YOKE__DEATHS; i++) {
+        (void)die_with(other, acquire_one_and_die);
+        assert_int_equal(yoke__domain_recover(shared_domain()), 1);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(yoke_semaphore_acquire(semaphore, YOKE_NOWAIT), YOKE_OWNER_DIED);
+        holders[i] = whose_death(semaphore);
+        assert_true(holders[i] > 0);
+        for (int k = 0; k < i; k++)
+            assert_int_not_equal(holders[k], holders[i]);
+        bool is_one = false;
+        for (int k = 0; k < COUNT; k++)
+            is_one = is_one || children[k] == holders[i];
+        assert_true(is_one);
+    }
+    assert_int_equal(yoke_semaphore_release_many(semaphore, COUNT), YOKE_OK);
+    yoke_semaphore_close(semaphore);
+    yoke_semaphore_close(other);
+}
+
+static void test_a_death_is_asked_for_where_none_can_be_known(void **state)
+{
+    yoke_semaphore *semaphore, *ignoring = new_permits(1, YOKE_IGNORE_DEATH);
+    yoke_death      unsized = {0};
+    (void)state;
+
+    assert_int_equal(yoke_semaphore_create(&semaphore, 1, NULL), YOKE_OK);
+    assert_int_equal(whose_death(semaphore), YOKE_EINVAL);
+    (void)die_with(ignoring, acquire_one_and_die);
+    acquire(ignoring, 1);
+    assert_int_equal(whose_death(ignoring), YOKE_ENOENT);
+    assert_int_equal(yoke_semaphore_death(ignoring, NULL), YOKE_EINVAL);
+    assert_int_equal(yoke_semaphore_death(ignoring, &unsized), YOKE_EINVAL);
+    assert_int_equal(whose_death(NULL), YOKE_EINVAL);
+    yoke_semaphore_close(ignoring);
+    yoke_semaphore_close(semaphore);
+}
+
 /* ---- threads --------------------------------------------------------------------------------------------------------------- */
 
 static void *pass_through(void *user)
@@ -308,6 +423,9 @@ int main(void)
         cmocka_unit_test(test_deaths_are_not_told_if_they_are_to_be_ignored),
         cmocka_unit_test(test_sleepers_get_what_a_killed_holder_had),
         cmocka_unit_test(test_threads_of_one_process_may_release_each_others),
+        cmocka_unit_test(test_who_died_holding_a_permit_is_told_until_it_is_released),
+        cmocka_unit_test(test_each_permit_tells_of_its_own_dead_however_many_die_meanwhile),
+        cmocka_unit_test(test_a_death_is_asked_for_where_none_can_be_known),
         cmocka_unit_test(test_bad_figures_are_refused),
         cmocka_unit_test(test_another_number_of_permits_than_that_of_the_name_is_refused),
         cmocka_unit_test(test_as_many_permits_as_there_can_be),
