@@ -130,22 +130,36 @@ void yoke__participant_name(const yoke__participant *participant, char out[YOKE_
     copy_name(out, participant->name);
 }
 
-void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code)
+/* The last one of a process of that number, or NULL. */
+static yoke__death *latest_of(yoke_domain *domain, int64_t pid)
 {
-    yoke__header *header = yoke__domain_header(domain);
-    yoke__death  *latest = NULL;
-    yoke__registry_acquire(domain);
+    yoke__death *latest = NULL;
+    uint64_t     last = 0;
     for (uint32_t i = 0; i < YOKE__DEATHS; i++) {
-        yoke__death *death = &header->deaths[i];
-        uint64_t     sequence = yoke__a64_load_relaxed(&death->sequence);
-        if (sequence && (int64_t)yoke__a64_load_relaxed(&death->pid) == pid &&
-            (!latest || sequence > yoke__a64_load_relaxed(&latest->sequence)))
+        yoke__death *death = &yoke__domain_header(domain)->deaths[i];
+        uint64_t     sequence = yoke__a64_load_acquire(&death->sequence);
+        if (sequence > last && (int64_t)yoke__a64_load_relaxed(&death->pid) == pid) {
             latest = death;
+            last = sequence;
+        }
     }
+    return latest;
+}
+
+/* Registry lock held. */
+static void note_end(yoke_domain *domain, int64_t pid, int how, int code)
+{
+    yoke__death *latest = latest_of(domain, pid);
     if (latest) {
         yoke__a32_store_relaxed(&latest->code, (uint32_t)code);
         yoke__a32_store_release(&latest->how, (uint32_t)how);
     }
+}
+
+void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code)
+{
+    yoke__registry_acquire(domain);
+    note_end(domain, pid, how, code);
     yoke__registry_release(domain);
 }
 
@@ -356,4 +370,14 @@ int yoke__domain_patrol(yoke_domain *domain)
     int found = recover(domain, 0);
     yoke__registry_release(domain);
     return found;
+}
+
+void yoke__domain_bury(yoke_domain *domain, int64_t pid, int how, int code)
+{
+    bool was_here = anybody_dead(domain, pid) || latest_of(domain, pid);
+    if (!was_here || !yoke__domain_token(domain) || !yoke__registry_look(domain, PATIENCE))
+        return;
+    (void)recover(domain, pid);
+    note_end(domain, pid, how, code);
+    yoke__registry_release(domain);
 }

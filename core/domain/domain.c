@@ -266,6 +266,17 @@ int yoke__domain_adopt(yoke_domain **out, yoke_native native, uint64_t reserve, 
     return rc;
 }
 
+void yoke__domains_bury(int64_t pid, int how, int code)
+{
+    yoke__domains_lock();
+    for (yoke_domain *domain = open_domains; domain; domain = domain->next) {
+        if (domain->named) {
+            yoke__domain_bury(domain, pid, how, code);
+        }
+    }
+    yoke__domains_unlock();
+}
+
 void yoke__domains_leave(void)
 {
     yoke__domains_lock();

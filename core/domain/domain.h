@@ -36,6 +36,9 @@ int yoke__domain_commit(yoke_domain *domain, uint64_t size);
 /* Gets memory for a range of committed bytes whose pages were given back. Allocator lock held. YOKE_ENOMEM. */
 int yoke__domain_back(yoke_domain *domain, uint64_t from, uint64_t to);
 
+/* In all named domains that this process has open: yoke__domain_bury(). */
+void yoke__domains_bury(int64_t pid, int how, int code);
+
 /* At the end of a process in good order: leaves every domain it has open. They stay mapped, for threads that still run. */
 void yoke__domains_leave(void);
 

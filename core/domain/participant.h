@@ -101,6 +101,9 @@ uint64_t yoke__obituaries(yoke_domain *domain);
 bool     yoke__obituary_at(yoke_domain *domain, uint64_t n, yoke__obituary *out);
 /* Adds how a dead process ended, if it is still in the ring (its parent learns that later). */
 void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code);
+/* The same of a process known to be dead, which is recovered if it was in that domain. Not if another holds the registry
+ * lock and does not let go soon. */
+void yoke__domain_bury(yoke_domain *domain, int64_t pid, int how, int code);
 /* pid and name of a live or dead token, for messages; always fills out. */
 void yoke__token_describe(yoke_domain *domain, yoke__token token, yoke__obituary *out);
 

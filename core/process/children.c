@@ -223,11 +223,13 @@ static yoke_exit_status status_of(const yoke__relative *child)
 static void bury(const yoke__relative *child)
 {
     int how = !child->status.known ? 0 : child->status.signal ? 2 : 1;
+    int code = how == 2 ? child->status.signal : child->status.code;
 
     if (yoke__record_abandon(child->record))
         yoke__record_drop(child->domain, child->record);
     yoke__domain_recover_pid(child->domain, child->pid);
-    yoke__obituary_note(child->domain, child->pid, how, how == 2 ? child->status.signal : child->status.code);
+    yoke__obituary_note(child->domain, child->pid, how, code);
+    yoke__domains_bury(child->pid, how, code);
 }
 
 static void await_settling(yoke__relative *child)

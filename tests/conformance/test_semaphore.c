@@ -185,6 +185,65 @@ static int acquire_one(const yoke_args *args)
 }
 
 /* Whoever is woken may be dead by then, or not get anywhere: the others go on. */
+/* By name, with a lock and a permit held, and by exit() or a signal. */
+static int end_holding(const yoke_args *args)
+{
+    yoke_domain    *domain;
+    yoke_semaphore *permit;
+    yoke_lock      *lock;
+
+    YOKE_TRY(
+        yoke_domain_open(&domain, yoke_args_string(args, 0), YOKE_OPTIONS(yoke_domain_options, .mode = YOKE_OPEN)));
+    YOKE_TRY(yoke_semaphore_open(&permit, domain, "permit"));
+    YOKE_TRY(yoke_lock_open(&lock, domain, "lock"));
+    YOKE_TRY(yoke_semaphore_acquire(permit, MINUTE));
+    YOKE_TRY(yoke_lock_acquire(lock, MINUTE));
+    if (yoke_args_int(args, 1) == 0)
+        (void)raise(SIGKILL);
+    _exit(yoke_args_int(args, 1) & 0xff);
+}
+
+static void check_end(const yoke_death *death, int64_t pid, int exited)
+{
+    assert_int_equal(death->pid, pid);
+    assert_true(death->exit_known);
+    assert_int_equal(death->exit_signal, exited ? 0 : SIGKILL);
+    assert_int_equal(death->exit_code, exited);
+}
+
+static void how_a_child_ended_is_told_in_a_named_domain(void **state)
+{
+    char            name[64];
+    yoke_domain    *domain;
+    yoke_semaphore *permit;
+    yoke_lock      *lock;
+    yoke_death      death = {.struct_size = sizeof death};
+    (void)state;
+
+    (void)snprintf(name, sizeof name, "ends-%ld", (long)getpid());
+    assert_ok(yoke_domain_open(&domain, name, YOKE_OPTIONS(yoke_domain_options, .mode = YOKE_CREATE)));
+    assert_ok(yoke_semaphore_create(
+        &permit, 1, YOKE_OPTIONS(yoke_semaphore_options, .domain = domain, .name = "permit", .permits = true)));
+    assert_ok(yoke_lock_create(&lock, YOKE_OPTIONS(yoke_lock_options, .domain = domain, .name = "lock")));
+    for (int exited = 0; exited <= 7; exited += 7) {
+        yoke_process *process = crew_start(end_holding, YOKE_ARGS(name, exited));
+        int64_t       pid = yoke_process_pid(process);
+        (void)finish(process);
+        assert_int_equal(yoke_semaphore_acquire(permit, MINUTE), YOKE_OWNER_DIED);
+        assert_int_equal(yoke_lock_acquire(lock, MINUTE), YOKE_OWNER_DIED);
+        assert_ok(yoke_semaphore_death(permit, &death));
+        check_end(&death, pid, exited);
+        assert_ok(yoke_lock_death(lock, &death));
+        check_end(&death, pid, exited);
+        assert_ok(yoke_lock_mark_repaired(lock));
+        assert_ok(yoke_lock_release(lock));
+        assert_ok(yoke_semaphore_release(permit));
+    }
+    yoke_lock_close(lock);
+    yoke_semaphore_close(permit);
+    yoke_domain_close(domain);
+}
+
 static void sleepers_that_are_killed_take_nothing_with_them(void **state)
 {
     yoke_queue *news = new_queue();
@@ -254,6 +313,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(by_name_in_a_named_domain),
         cmocka_unit_test(a_signal_is_given_by_another_process_a_permit_is_not),
         cmocka_unit_test(what_a_killed_process_held_returns_in_permit_mode_only),
+        cmocka_unit_test(how_a_child_ended_is_told_in_a_named_domain),
         cmocka_unit_test(sleepers_that_are_killed_take_nothing_with_them),
         cmocka_unit_test(an_event_does_not_hang_on_the_dead_or_the_stopped),
     };
