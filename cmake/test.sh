@@ -7,7 +7,7 @@ set -eu
 all_steps="packages format gcc package clang tidy sanitize threads fuzz valgrind docs mingw other_posix models"
 if [ "${1:-}" = --full ]; then
     shift
-    export YOKE_CRASH_FULL=1 YOKE_TEST_FULL=1 YOKE_STRESS_SECONDS=600
+    export YOKE_CRASH_FULL=1 YOKE_CRASH_STRIDE=1 YOKE_TEST_FULL=1 YOKE_STRESS_SECONDS=600
     test_timeout=86400 fuzz_seconds=600
 else
     test_timeout=0 fuzz_seconds=20
@@ -31,14 +31,14 @@ leftovers() {
     done
 }
 
-# Every closing line of ctest is kept for the end.
+# Every closing line of ctest is kept for the end. One test more than there are CPUs: many sleep most of the time.
 run_ctest() {
     directory=$1
     shift
     leftovers >"$directory/leftovers.before"
     log=$directory/ctest.log
     code=0
-    ctest --test-dir "$directory" -j "$jobs" --output-on-failure --no-tests=error "$@" >"$log" 2>&1 || code=$?
+    ctest --test-dir "$directory" -j $((jobs + 1)) --output-on-failure --no-tests=error "$@" >"$log" 2>&1 || code=$?
     grep -E '^ *[0-9]+/[0-9]+ Test|tests passed|tests failed|Total Test time' "$log" || true
     if [ $code != 0 ]; then
         cat "$log" >&2

@@ -428,9 +428,18 @@ void crash_print(const crash_case *test, const char *how, const crash_result *re
     fflush(stdout);
 }
 
+bool crash_is_left_out(const crash_case *test)
+{
+    const char *only = getenv("YOKE_CRASH_CASE");
+    return test->expect_fault && only && *only && strcmp(test->name, only) != 0;
+}
+
 bool crash_run(const crash_case *test, crash_result *out)
 {
     *out = (crash_result){0};
+    if (crash_is_left_out(test)) {
+        return true;
+    }
     share_stage();
     now_at = test->name;
     void (*before)(int) = signal(SIGALRM, hangs);

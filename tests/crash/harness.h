@@ -43,6 +43,9 @@ typedef struct crash_result {
     char     first[256];    /* the first of them */
 } crash_result;
 
+/* True if YOKE_CRASH_CASE names another case: then planted faults are not looked for in this one. */
+bool crash_is_left_out(const crash_case *test);
+
 /* Prints the counts. False if nothing could be killed: no ptrace here, or the victim itself failed (first tells). */
 bool crash_run(const crash_case *test, crash_result *out);
 

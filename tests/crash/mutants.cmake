@@ -13,7 +13,8 @@ endfunction()
 
 # yoke_crash_mutant(name test source from to): in core/<source>, the text `from`, which must be there, becomes `to`.
 # Names are <room>.<fault>. Mutants of queues, conditions, barriers, semaphores and events, and those of tests named
-# points_... or ..._points, are killed before each shared store (points.h), others at instructions.
+# points_... or ..._points, are killed before each shared store (points.h), others at instructions. A sixth argument is
+# the case that finds the fault, where it would take long to come to that through the others.
 function(yoke_crash_mutant name test source from to)
   set(original "${PROJECT_SOURCE_DIR}/core/${source}")
   set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}.c")
@@ -39,6 +40,9 @@ function(yoke_crash_mutant name test source from to)
   endif()
   add_test(NAME ${target} COMMAND ${target})
   set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS "crash" SKIP_RETURN_CODE 77)
+  if(ARGN)
+    set_tests_properties(${target} PROPERTIES ENVIRONMENT "YOKE_CRASH_CASE=${ARGN}")
+  endif()
 endfunction()
 
 yoke_crash_mutant_test(allocator_kill)
@@ -69,8 +73,9 @@ yoke_crash_mutant(rebuild_without_merge allocator_kill domain/heap.c
   "if (yoke__block_kind_of(state) == YOKE__BLOCK_FREE && open && size == 0) {")
 yoke_crash_mutant(rebuild_of_old_lists allocator_kill domain/heap.c "    yoke__free_list_clear(domain);\n" "")
 yoke_crash_mutant(held_forgotten allocator_kill domain/allocator.c
-  "(kind == YOKE__BLOCK_TOKEN || kind == YOKE__BLOCK_HELD)" "(kind == YOKE__BLOCK_TOKEN)")
-yoke_crash_mutant(linked_freed allocator_kill domain/allocator.c "    if (linked) {" "    if (linked && offset == 0) {")
+  "(kind == YOKE__BLOCK_TOKEN || kind == YOKE__BLOCK_HELD)" "(kind == YOKE__BLOCK_TOKEN)" "hold")
+yoke_crash_mutant(linked_freed allocator_kill domain/allocator.c
+  "    if (linked) {" "    if (linked && offset == 0) {" "give, linked")
 
 # -- named domains: what is done to a name too early, too late or not at all.
 yoke_crash_mutant(living_reclaimed domain_points domain/reclaim.c "glance.alive == 0" "glance.alive < 1000")
@@ -81,10 +86,12 @@ yoke_crash_mutant(name_gone_with_first domain_points domain/domain_named.c
 yoke_crash_mutant(name_kept_by_last domain_points domain/domain_named.c
   "(void)ops->unlink(domain->name);" "(void)domain;")
 yoke_crash_mutant(dead_not_cleared domain_kill domain/domain_named.c
-  "if (is_alive(domain)) {" "if (is_alive(domain) || rc == YOKE_OK) {")
+  "if (is_alive(domain)) {" "if (is_alive(domain) || rc == YOKE_OK) {"
+  "domain, last close")
 yoke_crash_mutant(look_hides_a_death domain_points domain/death.c
   "    if (rc == YOKE_OWNER_DIED)\n        yoke__a32_store_release(&header->registry_dirty, 1);\n    return rc >= 0;"
-  "    return rc >= 0;")
+  "    return rc >= 0;"
+  "domain, make a lock, a survivor looks")
 
 # Without slices, who sleeps never hears of a change whose maker died before it rang.
 foreach(case IN ITEMS 1 2)
@@ -128,7 +135,7 @@ yoke_crash_mutant_test(shm_kill)
 yoke_crash_mutant(segment_magic_first shm_kill memory/segment.c
   "    segment->version = YOKE__SEGMENT_VERSION;"
   "    yoke__a64_store_release(&segment->magic, YOKE__SEGMENT_MAGIC);\n    segment->version = YOKE__SEGMENT_VERSION;")
-yoke_crash_mutant(segment_user_before_who shm_kill memory/segment.c
+yoke_crash_mutant(segment_user_before_who points_shm_kill memory/segment.c
   "    yoke__a64_store_relaxed(&user_at(segment, i)->pid, (uint64_t)self.pid);"
   "    yoke__a64_store_release(&user_at(segment, i)->state, (uint64_t)use);\n    yoke__a64_store_relaxed(&user_at(segment, i)->pid, (uint64_t)self.pid);")
 add_library(crash_mutant_points_shm_kill OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/crash/test_shm_kill.c)
@@ -204,22 +211,25 @@ yoke_crash_mutant(notified_not_woken condition_kill sync/waiters.c
   "    wake(domain, slot);\n    return true;" "    return domain && true;")
 yoke_crash_mutant(left_before_the_lock condition_kill sync/condition.c
   "    held = yoke__condition_take_back(c, &levels);\n    if (result == YOKE_OK && held >= 0)\n        yoke__waiter_leave(waiter);"
-  "    if (result == YOKE_OK)\n        yoke__waiter_leave(waiter);\n    held = yoke__condition_take_back(c, &levels);\n    if (result == YOKE_OK && held >= 0)\n        (void)waiter;")
+  "    if (result == YOKE_OK)\n        yoke__waiter_leave(waiter);\n    held = yoke__condition_take_back(c, &levels);\n    if (result == YOKE_OK && held >= 0)\n        (void)waiter;"
+  "wait, notified")
 yoke_crash_mutant(waiters_not_swept condition_kill sync/condition.c
   "    yoke__waiters_sweep(domain, &state->waiters, dead);\n" "")
 yoke_crash_mutant(death_not_heard condition_kill sync/condition_lock.c
   "return !levels->death_known && reports_death(c);" "return levels->death_known && reports_death(c);")
 yoke_crash_mutant(broken_not_told barrier_kill sync/barrier_round.c
   "current | (uint64_t)why); /* the commit */\n    tell_broken(barrier);"
-  "current | (uint64_t)why); /* the commit */")
+  "current | (uint64_t)why); /* the commit */" "arrive second of three")
 yoke_crash_mutant(break_not_finished barrier_kill sync/barrier_round.c
-  "    if (result == YOKE_OWNER_DIED)\n        repair(barrier, dead);" "    if (result == -1)\n        repair(barrier, dead);")
+  "    if (result == YOKE_OWNER_DIED)\n        repair(barrier, dead);" "    if (result == -1)\n        repair(barrier, dead);" "arrive second of three")
 yoke_crash_mutant(counted_before_named barrier_kill sync/barrier_round.c
   "    yoke__a32_store_relaxed(&now->arrived[count], yoke__domain_token(barrier->domain));\n"
-  "    yoke__a32_store_release(&now->count, count + 1);\n    yoke__a32_store_relaxed(&now->arrived[count], yoke__domain_token(barrier->domain));\n")
+  "    yoke__a32_store_release(&now->count, count + 1);\n    yoke__a32_store_relaxed(&now->arrived[count], yoke__domain_token(barrier->domain));\n"
+  "arrive second of three")
 yoke_crash_mutant(buried_before_broken barrier_kill sync/barrier_round.c
   "    if (has_joined(barrier, dead) || waits_in(barrier, yoke__barrier_round(barrier), dead))\n        yoke__barrier_break(barrier, YOKE__WHY_DIED, dead);\n"
-  "    bool waited = has_joined(barrier, dead) || waits_in(barrier, yoke__barrier_round(barrier), dead);\n    take_out(barrier, yoke__barrier_round(barrier), dead);\n    if (waited)\n        yoke__barrier_break(barrier, YOKE__WHY_DIED, dead);\n")
+  "    bool waited = has_joined(barrier, dead) || waits_in(barrier, yoke__barrier_round(barrier), dead);\n    take_out(barrier, yoke__barrier_round(barrier), dead);\n    if (waited)\n        yoke__barrier_break(barrier, YOKE__WHY_DIED, dead);\n"
+  "arrive second of three")
 yoke_crash_mutant(ended_not_woken barrier_kill sync/barrier_round.c
   "    yoke__fence_seq_cst();\n    yoke__word_wake(barrier->domain, &round->state, UINT32_MAX);\n" "    (void)barrier;\n")
 yoke_crash_mutant(parties_not_swept barrier_kill sync/barrier.c

@@ -81,7 +81,9 @@ static void run(semaphore_case test)
                       .tear_down = semaphore_tear_down,
                       .context = &semaphore_now,
                       .stride = 1,
-                      .second_stride = test.dead ? 97 : 13,
+                      .second_stride = test.dead                        ? 97
+                                       : test.operation == wait_a_while ? 41
+                                                                        : 13,
                       .part = 3,
                       .expect_fault = CRASH_MUTANT != 0};
 
