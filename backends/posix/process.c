@@ -159,10 +159,14 @@ static int process_native_duplicate(yoke_native *out, yoke_native native)
 
 /* There are no others: the starter's own were kept back (yoke__posix_keep_back). What has another number by now belongs
  * to the program, whose constructors have run. */
-void yoke__posix_claim_natives(size_t count)
+int yoke__posix_claim_natives(yoke_native *out, size_t count)
 {
-    for (int fd = 3; fd < 3 + (int)count; fd++)
-        (void)yoke__posix_cloexec(fd);
+    for (size_t i = 0; i < count; i++) {
+        int fd = 3 + (int)i;
+        (void)yoke__posix_cloexec(fd); /* one that is not open is found by whoever uses it */
+        out[i] = fd;
+    }
+    return YOKE_OK;
 }
 
 static bool process_native_is_open(yoke_native native)

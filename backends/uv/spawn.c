@@ -12,10 +12,9 @@
  */
 #include "../../core/local.h"
 #include "child_signal.h"
+#include "launch.h"
 #include "uv.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
@@ -93,73 +92,6 @@ static int spawn_failed(uv_loop_t *loop, int status, const char *program, const 
 
 /* ---- the start itself ---- */
 
-static void describe_stdio(uv_stdio_container_t *out, yoke_native target, int number)
-{
-    if (target == YOKE_STDIO_NULL) {
-        out->flags = UV_IGNORE; /* libuv opens the null device for the first three */
-        return;
-    }
-    out->flags = UV_INHERIT_FD;
-    out->data.fd = target == YOKE_STDIO_INHERIT ? number : (int)target;
-    if (target == YOKE_STDIO_INHERIT && uv_guess_handle(number) == UV_UNKNOWN_HANDLE)
-        out->flags = UV_IGNORE; /* this process has closed its own */
-}
-
-static uv_stdio_container_t *describe_natives(const yoke_launch *launch)
-{
-    uv_stdio_container_t *list = calloc(3 + launch->inherit_count, sizeof *list);
-
-    if (!list)
-        return NULL;
-    for (int i = 0; i < 3; i++)
-        describe_stdio(&list[i], launch->stdio[i], i);
-    for (size_t i = 0; i < launch->inherit_count; i++) {
-        list[3 + i].flags = UV_INHERIT_FD;
-        list[3 + i].data.fd = (int)launch->inherit[i];
-    }
-    return list;
-}
-
-#ifdef __linux__
-/* The file behind path; false if there is none. */
-static bool file_of(uint64_t identity[2], const char *path)
-{
-    uv_fs_t request;
-    int     rc = uv_fs_stat(NULL, &request, path, NULL);
-
-    identity[0] = request.statbuf.st_dev;
-    identity[1] = request.statbuf.st_ino;
-    uv_fs_req_cleanup(&request);
-    return rc == 0;
-}
-
-/* The running executable, even if its file was replaced or removed: that is what the link stands for. Where this process
- * runs inside another program (valgrind, emulators), the link is that program's, but what is read from it is ours. */
-static int own_program(char *out, size_t size)
-{
-    static const char link[] = "/proc/self/exe";
-    static const char deleted[] = " (deleted)";
-    uint64_t          by_link[2], by_name[2];
-    int               rc = uv_exepath(out, &size);
-    size_t            length = rc == 0 ? strlen(out) : 0;
-    bool              gone = length >= sizeof deleted && strcmp(out + length - (sizeof deleted - 1), deleted) == 0;
-
-    if (rc == 0 && !gone && file_of(by_name, out) && file_of(by_link, link) &&
-        (by_name[0] != by_link[0] || by_name[1] != by_link[1]))
-        return YOKE_OK;
-    memcpy(out, link, sizeof link);
-    return YOKE_OK;
-}
-#else
-static int own_program(char *out, size_t size)
-{
-    int rc = uv_exepath(out, &size);
-
-    return rc == 0 ? YOKE_OK
-                   : yoke_backend_fail(code_of(rc), rc, "this executable can't be found: %s", uv_strerror(rc));
-}
-#endif
-
 /* libuv takes char ** and changes nothing. */
 static char **borrowed(const char *const *list)
 {
@@ -176,7 +108,7 @@ static void close_loop(uv_loop_t *loop)
 }
 
 /* Spawning lock held. process has to stay until the loop is closed. */
-static int spawn_on(uv_loop_t *loop, uv_process_t *process, const char *program, uv_stdio_container_t *natives,
+static int spawn_on(uv_loop_t *loop, uv_process_t *process, const char *program, yoke__uv_outfit *outfit,
                     const yoke_launch *launch)
 {
     uv_process_options_t options = {
@@ -184,17 +116,18 @@ static int spawn_on(uv_loop_t *loop, uv_process_t *process, const char *program,
         .args = borrowed(launch->arguments),
         .env = borrowed(launch->environment),
         .cwd = launch->working_directory,
-        .flags = UV_PROCESS_WINDOWS_HIDE,
-        .stdio_count = (int)(3 + launch->inherit_count),
-        .stdio = natives,
+        .flags = outfit->flags,
+        .stdio_count = outfit->count,
+        .stdio = outfit->natives,
     };
     int status = uv_spawn(loop, process, &options);
+    int rc = status == 0 ? yoke__uv_hand_over(outfit, process, launch) : YOKE_OK;
 
     uv_close((uv_handle_t *)process, NULL);
-    return status == 0 ? YOKE_OK : spawn_failed(loop, status, program, launch);
+    return status == 0 ? rc : spawn_failed(loop, status, program, launch);
 }
 
-static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t *natives, const yoke_launch *launch)
+static int spawn_locked(int64_t *pid, const char *program, yoke__uv_outfit *outfit, const yoke_launch *launch)
 {
     uv_loop_t    loop;
     uv_process_t process;
@@ -213,7 +146,7 @@ static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t 
     rc = yoke__uv_low_hold_in_forks();
     if (rc == YOKE_OK) {
         yoke__child_signal_begin();
-        rc = spawn_on(&loop, &process, program, natives, launch);
+        rc = spawn_on(&loop, &process, program, outfit, launch);
         started = rc == YOKE_OK ? process.pid : 0;
         close_loop(&loop);
         yoke__child_signal_end(started);
@@ -228,24 +161,21 @@ static int spawn_locked(int64_t *pid, const char *program, uv_stdio_container_t 
 
 int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch)
 {
-    char                  own[4096];
-    const char           *program = launch->program;
-    uv_stdio_container_t *natives;
-    int                   rc;
+    char            own[4096];
+    const char     *program = launch->program;
+    yoke__uv_outfit outfit;
 
     if (!program) {
-        YOKE_TRY(own_program(own, sizeof own));
+        YOKE_TRY(yoke__uv_own_program(own, sizeof own));
         program = own;
     }
-    natives = describe_natives(launch);
-    if (!natives)
-        return yoke_backend_fail(YOKE_ENOMEM, ENOMEM, "no memory to start \"%s\"", program);
+    YOKE_TRY(yoke__uv_outfit_make(&outfit, launch));
     uv_once(&hooks_once, add_hooks);
     yoke__mutex_lock(&spawning);
     yoke__spawning = true;
-    rc = spawn_locked(pid, program, natives, launch);
+    int rc = spawn_locked(pid, program, &outfit, launch);
     yoke__spawning = false;
     yoke__mutex_unlock(&spawning);
-    free(natives);
+    yoke__uv_outfit_free(&outfit);
     return rc;
 }

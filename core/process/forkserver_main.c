@@ -25,7 +25,7 @@ typedef struct ward {
  * small as they are. */
 static struct {
     yoke_domain *domain;
-    yoke_native  channel, deaths;
+    yoke_native  channel, lifeline, deaths;
     ward        *wards;
     size_t       ward_count, ward_room;
     uint64_t     serial; /* of the last request */
@@ -155,7 +155,7 @@ static void drop_server(void)
     const yoke_process_ops *process = yoke__backend()->process;
 
     process->server_end(server.deaths);
-    process->native_close(YOKE__CHILD_LIFE);
+    process->native_close(server.lifeline);
 }
 
 static _Noreturn void run_child(yoke__server_order *it)
@@ -286,25 +286,24 @@ static void hear_hello(void)
 
 /* ---- its life --------------------------------------------------------------------------------------------------------- */
 
-_Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_message *message, const yoke_native *natives,
-                                    size_t native_count)
+_Noreturn void yoke__forkserver_run(const yoke__child_start *start)
 {
     int rc;
 
-    (void)message;
-    server.domain = domain;
-    if (native_count != 1) {
-        fprintf(stderr, "yoke: a forkserver is started with one channel, not %zu\n", native_count);
+    server.domain = start->domain;
+    server.lifeline = start->lifeline;
+    if (start->native_count != 1) {
+        fprintf(stderr, "yoke: a forkserver is started with one channel, not %zu\n", start->native_count);
         yoke__backend()->process->exit_now(YOKE__CHILD_REFUSED);
     }
-    server.channel = natives[0];
+    server.channel = start->natives[0];
     server.inbox = malloc(YOKE__SERVER_PIECE);
     if (!server.inbox) {
         complain("is not reached, nor anything else", YOKE_ENOMEM);
         leave(YOKE__CHILD_REFUSED);
     }
     /* Where the system can: it then ends with its client even inside the preload. Elsewhere its loop sees the end. */
-    (void)yoke__backend()->process->lifeline_arm(YOKE__CHILD_LIFE);
+    (void)yoke__backend()->process->lifeline_arm(server.lifeline);
     rc = yoke__backend()->process->server_begin(&server.deaths);
     if (rc < 0) {
         complain("is not reached, nor anything else", rc);

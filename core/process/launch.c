@@ -71,7 +71,7 @@ static int start_by_fork(yoke__start *s, yoke_identity *who)
 typedef struct child_line {
     char        flag[sizeof YOKE__CHILD_FLAG + 64];
     const char *arguments[4];
-    yoke_native inherit[2 + YOKE__START_NATIVES];
+    yoke_native inherit[YOKE__CHILD_NATIVES + YOKE__START_NATIVES];
 } child_line;
 
 static void fill_launch(yoke_launch *launch, child_line *line, const yoke__start_message *message, yoke_domain *domain,
@@ -79,18 +79,19 @@ static void fill_launch(yoke_launch *launch, child_line *line, const yoke__start
 {
     const char *program = yoke__self_state.program;
 
-    snprintf(line->flag, sizeof line->flag, YOKE__CHILD_FLAG "%zu:%.40s", 2 + native_count, yoke__backend()->name);
+    snprintf(line->flag, sizeof line->flag, YOKE__CHILD_FLAG "%zu:%.40s", YOKE__CHILD_NATIVES + native_count,
+             yoke__backend()->name);
     line->arguments[0] = launch->program ? launch->program : program[0] ? program : "yoke-child";
     line->arguments[1] = line->flag;
     line->arguments[2] = (const char *)message->name;
     line->arguments[3] = NULL;
-    line->inherit[0] = domain->memory.handle;
-    line->inherit[1] = read_end;
+    line->inherit[YOKE__CHILD_MEMORY] = domain->memory.handle;
+    line->inherit[YOKE__CHILD_LIFE] = read_end;
     if (native_count)
-        memcpy(line->inherit + 2, natives, native_count * sizeof *natives);
+        memcpy(line->inherit + YOKE__CHILD_NATIVES, natives, native_count * sizeof *natives);
     launch->arguments = line->arguments;
     launch->inherit = line->inherit;
-    launch->inherit_count = 2 + native_count;
+    launch->inherit_count = YOKE__CHILD_NATIVES + native_count;
 }
 
 int yoke__launch_child(int64_t *pid, yoke_native *lifeline, const yoke__start_message *message, yoke_launch *launch,

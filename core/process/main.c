@@ -16,7 +16,8 @@ static size_t parse_flag(const char *text)
 
     for (; text[digits] >= '0' && text[digits] <= '9' && digits < 4; digits++)
         count = count * 10 + (size_t)(text[digits] - '0');
-    if (digits == 0 || text[digits] != ':' || count < 2 || count > 2 + YOKE__START_NATIVES)
+    if (digits == 0 || text[digits] != ':' || count < YOKE__CHILD_NATIVES ||
+        count > YOKE__CHILD_NATIVES + YOKE__START_NATIVES)
         yoke__child_refuse("the argument is not of this library's making: %.60s", text);
     const char *name = text + digits + 1;
     if (yoke_backend_choose(name) < 0 && strcmp(yoke__backend()->name, name) != 0)
@@ -24,10 +25,10 @@ static size_t parse_flag(const char *text)
     return count;
 }
 
-static void read_message(yoke__start_message *message)
+static void read_message(yoke__start_message *message, yoke_native lifeline)
 {
     /* It was written before the process was made, so there is nothing to wait for. */
-    if (yoke__backend()->process->lifeline_read(YOKE__CHILD_LIFE, message, sizeof *message, 0) < 0)
+    if (yoke__backend()->process->lifeline_read(lifeline, message, sizeof *message, 0) < 0)
         yoke__child_refuse("there is no start message: %s", yoke_last_error()->text);
     if (message->magic != YOKE__START_MAGIC)
         yoke__child_refuse("what was sent to it is no start message");
@@ -41,21 +42,21 @@ static void read_message(yoke__start_message *message)
 
 static _Noreturn void run_as_child(const char *flag)
 {
-    yoke_native          natives[YOKE__START_NATIVES];
-    size_t               count = parse_flag(flag) - 2;
-    yoke__child_start    start = {.lifeline = YOKE__CHILD_LIFE, .natives = natives, .native_count = count};
+    yoke_native       natives[YOKE__CHILD_NATIVES + YOKE__START_NATIVES];
+    size_t            count = parse_flag(flag);
+    yoke__child_start start = {.natives = natives + YOKE__CHILD_NATIVES, .native_count = count - YOKE__CHILD_NATIVES};
     yoke__start_message *message = &start.message;
 
-    read_message(message);
-    yoke__backend()->process->claim_natives(count + 2);
-    for (size_t i = 0; i < count; i++)
-        natives[i] = (yoke_native)(YOKE__CHILD_NATIVES + i);
+    if (yoke__backend()->process->claim_natives(natives, count) < 0)
+        yoke__child_refuse("it was given nothing to start with: %s", yoke_last_error()->text);
+    start.lifeline = natives[YOKE__CHILD_LIFE];
+    read_message(message, start.lifeline);
     yoke__self_become(message);
     yoke__self_init();
-    if (yoke__domain_adopt(&start.domain, YOKE__CHILD_MEMORY, message->domain_reserve, message->domain_id) < 0)
+    if (yoke__domain_adopt(&start.domain, natives[YOKE__CHILD_MEMORY], message->domain_reserve, message->domain_id) < 0)
         yoke__child_refuse("its parent's domain can't be used: %s", yoke_last_error()->text);
     if (message->role == YOKE__ROLE_FORKSERVER)
-        yoke__forkserver_run(start.domain, message, natives, count);
+        yoke__forkserver_run(&start);
     if (message->role != YOKE__ROLE_CHILD)
         yoke__child_refuse("role %u is unknown", (unsigned)message->role);
     yoke__child_run(&start);

@@ -8,7 +8,8 @@
  *                                                  fork, forkserver: has all that in memory
  *                                                  yoke__child_run: claims the record by one CAS, runs, leaves a result
  *
- * Natives of a spawned child: 3 the domain's memory, 4 the read end of its lifeline, from 5 on connections.
+ * Natives of a spawned child, in the order in which it claims them: the domain's memory, the read end of its lifeline,
+ * then connections and segments.
  */
 #ifndef YOKE_CORE_PROCESS_START_H
 #define YOKE_CORE_PROCESS_START_H
@@ -25,9 +26,9 @@
 /* argv[1] of a started child: the flag, the number of natives inherited, a colon, the backend's name; argv[2] is the
  * name of the process, for those who list processes. */
 #define YOKE__CHILD_FLAG    "--yoke-child="
-#define YOKE__CHILD_MEMORY  3
-#define YOKE__CHILD_LIFE    4
-#define YOKE__CHILD_NATIVES 5
+#define YOKE__CHILD_MEMORY  0
+#define YOKE__CHILD_LIFE    1
+#define YOKE__CHILD_NATIVES 2
 
 /* What a child that may not run ends with; no user code has run then. */
 #define YOKE__CHILD_REFUSED   125
@@ -37,7 +38,7 @@
 
 typedef enum yoke__start_role {
     YOKE__ROLE_CHILD = 1,
-    YOKE__ROLE_FORKSERVER = 2, /* natives from 5 on are the forkserver's own */
+    YOKE__ROLE_FORKSERVER = 2, /* the natives after the first two are the forkserver's own */
 } yoke__start_role;
 
 enum {
@@ -63,14 +64,16 @@ typedef struct yoke__start_message {
 
 /* ---- what a forkserver (forkserver.c) is asked ---------------------------------------------------------------------- */
 
+typedef struct yoke__child_start yoke__child_start;
+
 typedef struct yoke__start_request {
     yoke_domain               *domain;
     const yoke__start_message *message;
     /* False: the server forks itself and the child calls yoke__child_run. True (spawn via server): the server starts
      * launch by process->spawn. */
     bool spawn;
-    /* stdio, environment, directory always; program, arguments and inherit (3 memory, 4 lifeline, 5… as above) only if
-     * spawn. The message already stands in the lifeline. YOKE_STDIO_INHERIT means this process's descriptors. */
+    /* stdio, environment, directory always; program, arguments and inherit (memory, lifeline, others) only if spawn. The
+     * message already stands in the lifeline. YOKE_STDIO_INHERIT means this process's descriptors. */
     const yoke_launch *launch;
     yoke_native        lifeline; /* read end, YOKE_NO_NATIVE if none is needed; stays the caller's */
     const yoke_native *natives;  /* connections; stay the caller's */
@@ -80,9 +83,8 @@ typedef struct yoke__start_request {
 /* Has the forkserver start a child, launching or relaunching the server if need be. *child: pid, and start time unless
  * the server still holds the pid unreaped until the caller can have a watch on it (then 0). */
 int yoke__forkserver_start(const yoke__start_request *request, yoke_identity *child);
-/* The forkserver's own life, in a process that yoke_main found to be one. natives: from 5 on. domain is mapped. */
-_Noreturn void yoke__forkserver_run(yoke_domain *domain, const yoke__start_message *message, const yoke_native *natives,
-                                    size_t native_count);
+/* The forkserver's own life, in a process that yoke_main found to be one. */
+_Noreturn void yoke__forkserver_run(const yoke__child_start *start);
 /* Whether this process's forkserver lives. */
 bool yoke__forkserver_alive(void);
 /* By the forkserver, for a child of its: how the system says that it ended. One store, and wakes who waits for it. False:
@@ -91,7 +93,6 @@ bool yoke__process_note_exit(yoke_domain *domain, yoke__id record, const yoke_ex
 
 /* ---- a child's life ---------------------------------------------------------------------------------------------- */
 
-typedef struct yoke__child_start yoke__child_start;
 struct yoke__child_start {
     yoke_domain        *domain; /* mapped; it has no token yet */
     yoke__start_message message;
@@ -116,7 +117,7 @@ _Noreturn void yoke__child_run(const yoke__child_start *start);
 _Noreturn void yoke__child_refuse(const char *format, ...) YOKE_FORMAT(1, 2);
 
 /* Starts a program that is told `message` through a new lifeline, by process->spawn: the way of spawn and of the
- * forkserver. natives become 5, 6, … *lifeline: this process's end of it. launch: program, environment, directory and
+ * forkserver. natives stand behind the first two. *lifeline: this process's end of it. launch: program, environment, directory and
  * stdio; its arguments and inherit are filled in here. */
 int yoke__launch_child(int64_t *pid, yoke_native *lifeline, const yoke__start_message *message, yoke_launch *launch,
                        const yoke_native *natives, size_t native_count);

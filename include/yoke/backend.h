@@ -164,7 +164,7 @@ typedef struct yoke_launch {
     const char *const *environment;       /**< NULL: inherited */
     const char        *working_directory; /**< NULL: inherited */
     yoke_native        stdio[3];          /**< natives, or YOKE_STDIO_… */
-    const yoke_native *inherit;           /**< become descriptors 3, 4, … of the child */
+    const yoke_native *inherit;           /**< what claim_natives() gives the child, in this order */
     size_t             inherit_count;
     const void        *traits; /**< as traits_get() told them in another process; NULL: this process's own. Hard
                                     limits that are lower than this process's may reach the child a moment late. */
@@ -238,9 +238,11 @@ typedef struct yoke_process_ops {
     int (*channel_recv)(yoke_native end, void *data, size_t capacity, size_t *size, yoke_native *natives,
                         size_t natives_capacity, size_t *count, int64_t timeout);
     void (*native_close)(yoke_native native);
-    /** In a started program, in yoke_main: natives 3 to 2 + count are the process's own from now on, and no later exec
-     *  passes them on. Others belong to the program, whose constructors have run by then: they are left alone. */
-    void (*claim_natives)(size_t count);
+    /** In a started program, in yoke_main: what yoke_launch::inherit has become here, in its order (POSIX: descriptors
+     *  3, 4, …). They are the process's own from now on, and no later exec passes them on. Others belong to the program,
+     *  whose constructors have run by then: they are left alone. May wait until the starter has handed them over.
+     *  YOKE_EPROTO: nobody has given this process so many; YOKE_EEOF: its starter went away before that. */
+    int (*claim_natives)(yoke_native *out, size_t count);
     /** A second native for the same thing. */
     int (*native_duplicate)(yoke_native *out, yoke_native native);
     /** Whether it is one that this process has open. */

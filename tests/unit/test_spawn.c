@@ -30,7 +30,8 @@ extern char **environ;
 
 static int count_descriptors(int count)
 {
-    yoke__posix_process.claim_natives((size_t)count);
+    yoke_native claimed[16];
+    CHILD_CHECK(count <= 16 && yoke__posix_process.claim_natives(claimed, (size_t)count) == YOKE_OK);
     int here = leak_descriptors();
     for (int fd = 3; fd < 3 + count; fd++)
         CHILD_CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
