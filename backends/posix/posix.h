@@ -40,9 +40,9 @@ int  yoke__posix_traits_set(const void *bytes, size_t size);
 int  yoke__posix_traits_check(const void *bytes, size_t size);
 int  yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
 
-int  yoke__posix_lifeline_write(yoke_native end, const void *data, size_t size);
-int  yoke__posix_lifeline_read(yoke_native end, void *data, size_t size, int64_t timeout);
-int  yoke__posix_claim_natives(yoke_native *out, size_t count);
+int yoke__posix_lifeline_write(yoke_native end, const void *data, size_t size);
+int yoke__posix_lifeline_read(yoke_native end, void *data, size_t size, int64_t timeout);
+int yoke__posix_claim_natives(yoke_native *out, size_t count);
 
 /* Waits until fd has something to read or its peer has gone: YOKE_OK, YOKE_ETIMEDOUT. deadline: on the clock of
  * yoke__posix_system.now, INT64_MAX for none. */
