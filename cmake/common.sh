@@ -51,3 +51,4 @@ need() {
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libmsgpack-dev nettle-dev"
 test_packages="$build_packages g++ libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy valgrind doxygen
     gcc-mingw-w64-x86-64-win32 spin"
+windows_packages="$build_packages dpkg-dev gcc-mingw-w64-x86-64-win32 g++-mingw-w64-x86-64-win32 wine64"
