@@ -62,6 +62,11 @@ yoke_domain *yoke__domains_find(const char *name)
     return domain;
 }
 
+yoke_domain *yoke__domains_first(void)
+{
+    return open_domains;
+}
+
 yoke_domain *yoke__domains_new(void)
 {
     hook_forks();

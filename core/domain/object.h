@@ -67,7 +67,7 @@ typedef struct yoke__object_type {
     void (*references)(yoke_domain *domain, yoke__id id, void *object,
                        void (*visit)(void *user, yoke__reference reference), void *user);
     /* Who keeps a thread ({token:32 | thread:32}) from getting the object that it waits for (sync/deadlock.h): how many,
-     * at most `most`. Unlike the others without any lock, on an object that may be gone: it must not fault or loop. NULL:
+     * at most `most`, with YOKE__BLOCKERS_ALL if it goes on once any of them has let go. Unlike the others without any lock, on an object that may be gone: it must not fault or loop. NULL:
      * can't be told. */
     uint32_t (*blockers)(yoke_domain *domain, const void *object, uint64_t waiter, struct yoke__blocker *out,
                          uint32_t most);

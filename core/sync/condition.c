@@ -85,7 +85,8 @@ typedef struct condition_spec {
 
 static uint32_t rules_of(const condition_spec *spec)
 {
-    return spec->options->on_death == YOKE_IGNORE_DEATH ? YOKE__IGNORES_DEATH : 0;
+    return (spec->options->on_death == YOKE_IGNORE_DEATH ? YOKE__IGNORES_DEATH : 0u) |
+           (spec->options->detect_deadlock ? YOKE__DETECTS : 0u);
 }
 
 static int init(yoke_domain *domain, yoke__id id, void *object, const void *argument)
@@ -150,6 +151,10 @@ static int take_lock(condition_spec *out, yoke_condition_options *options)
         return yoke__fail(YOKE_ENOTSUP, "yoke_condition_create: .lock belongs to a value or array");
     if (options->on_death != YOKE_REPORT_DEATH)
         return yoke__fail(YOKE_EINVAL, "yoke_condition_create: on_death is for a lock of its own, not for a given one");
+    if (options->detect_deadlock)
+        return yoke__fail(YOKE_EINVAL,
+                          "yoke_condition_create: detect_deadlock is for a lock of its own; a given one has "
+                          "that option itself");
     if (options->domain && options->domain != lock->domain)
         return yoke__fail(YOKE_EINVAL, "yoke_condition_create: the lock is of another domain than the condition");
     options->domain = lock->domain;

@@ -104,8 +104,7 @@ void yoke__waiter_init(yoke__waiter *waiter, yoke_domain *domain, yoke__id id, c
     waiter->domain = domain;
     waiter->id = id;
     waiter->state = state;
-    waiter->deadlock.next = 0;
-    waiter->deadlock.count = waiter->deadlock.stands = 0;
+    waiter->deadlock = (yoke__deadlock){0};
 }
 
 int yoke__waiter_look(void *user)

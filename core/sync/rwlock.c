@@ -237,24 +237,38 @@ static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token de
     yoke__lock_sweep_entered(domain, &state->gate, dead, &state->entered);
 }
 
-/* Who has the gate waits for readers; all others wait for who has the gate, or for a place if that is free. Among several
- * places it waits for any one, which is no edge. */
-static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
+/* Readers that are in, by their signatures; *all: there is one in each place. */
+static uint32_t signed_shares(const yoke__rwlock_state *state, yoke__blocker *out, uint32_t most, bool *all)
 {
-    const yoke__rwlock_state *state = object;
-    uint32_t                  count = yoke__lock_blocker(&state->gate, out);
-    uint32_t                  places = yoke__a32_load_relaxed(&state->places);
+    uint32_t places = yoke__a32_load_relaxed(&state->places), count = 0;
 
-    (void)domain;
-    if (count == 0 ? places != 1 : out->holder != waiter)
-        return count;
-    count = 0;
     for (uint32_t i = 0; i < places && i < YOKE__PLACES_MAX && count < most; i++) {
         out[count].holder = yoke__a64_load_acquire(&state->shares[i].holder);
         out[count].acquisition = yoke__a64_load_acquire(&state->shares[i].turn);
         count += out[count].holder != 0;
     }
+    *all = count == places;
     return count;
+}
+
+/*
+ * Who has the gate waits for all readers; others wait for who has the gate. If that is free, they wait for any place: which
+ * is so only if a reader is in each. (A reader that has a place, and a writer for whom the gate has just become free, are seen
+ * likewise; the first has a place without a signature, the second will have to wait for these readers.)
+ */
+static uint32_t blockers(yoke_domain *domain, const void *object, uint64_t waiter, yoke__blocker *out, uint32_t most)
+{
+    const yoke__rwlock_state *state = object;
+    yoke__blocker             gate;
+    bool                      held = yoke__lock_blocker(&state->gate, &gate) != 0, all = false;
+
+    (void)domain;
+    if (held && gate.holder != waiter) {
+        out[0] = gate;
+        return 1;
+    }
+    uint32_t count = signed_shares(state, out, most, &all);
+    return held ? count : all ? count | YOKE__BLOCKERS_ALL : 0;
 }
 
 static void describe(yoke_domain *domain, yoke__id id, const void *object, char *text, size_t size)

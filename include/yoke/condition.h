@@ -34,6 +34,7 @@ typedef struct yoke_condition_options {
     yoke_on_death  on_death; /**< of its own lock: told to acquirers and waiters, or not */
     yoke_lock     *lock;  /**< a lock to use instead of its own; the condition keeps it alive, the handle stays yours */
     yoke_rlock    *rlock; /**< or a recursive one */
+    bool           detect_deadlock; /**< of its own lock: a wait for it that can never end is an error, YOKE_EDEADLK */
 } yoke_condition_options;
 
 /**
@@ -42,8 +43,9 @@ typedef struct yoke_condition_options {
  * @param out     Receives the handle; close it with yoke_condition_close().
  * @param options NULL means defaults: a recursive lock of its own. Borrowed for the call.
  * @retval YOKE_OK      *out is set.
- * @retval YOKE_EINVAL  A bad name, mode, on_death, domain or lock, a lock of another domain, both kinds of lock, or
- *                      another lock or on_death than those of the condition of that name.
+ * @retval YOKE_EINVAL  A bad name, mode, on_death, domain or lock, a lock of another domain, both kinds of lock,
+ *                      detect_deadlock with a given lock, or another lock, on_death or detect_deadlock than those of the
+ *                      condition of that name.
  * @retval YOKE_ENOTSUP The lock belongs to a value or array.
  * @retval YOKE_EEXIST  YOKE_CREATE, and the name is taken.
  * @retval YOKE_ENOENT  YOKE_OPEN, and nothing has that name.

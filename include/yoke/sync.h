@@ -7,10 +7,13 @@
  * released by another. With the option owner_releases it is bound: only the thread that acquired it may release it.
  *
  * With detect_deadlock too, a thread that waits in a cycle (it waits for a lock of another thread, which waits for one of
- * its own, over any number of threads, processes, and locks of one domain that look for deadlocks or are bound to their
- * owners) is told instead of waiting for good: YOKE_EDEADLK, with the chain in the error's text. The cycle must have stood
- * over two slices, so that takes half a second; the one of them that began to wait last is told, and the others go on once
- * it has released what it holds. There are no false alarms: docs/design/locks.md has the argument.
+ * its own, over any number of threads, processes, domains, and locks that look for deadlocks or are bound to their
+ * owners) is told instead of waiting for good: YOKE_EDEADLK, with the chain in the error's text, as far as it has room. The
+ * cycle must have stood over two slices, so that takes half a second; the one of them that began to wait last is told, and
+ * the others go on once it has released what it holds. Places of a read-write lock are part of it: who waits for any one of
+ * them waits for all who have one. A cycle through domains is seen by a process that has them all open. There are no false
+ * alarms: docs/design/locks.md has the argument. Each look takes memory of the process for a moment; while there is none,
+ * nobody is told.
  *
  * A lock survives its holder. If a process dies holding it, the next acquirer gets it and is told by #YOKE_OWNER_DIED:
  * it holds the lock, but what the lock guards may be half changed. So is every acquirer after it, until one of them has
