@@ -4,6 +4,7 @@
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
+#include "../wait/hub.h"
 #include "../wait/watchable.h"
 #include "../wait/watchers.h"
 #include "../wait/word.h"
@@ -191,6 +192,8 @@ int yoke_event_wait(yoke_event *event, int64_t timeout)
     int      result = YOKE_OK;
     if ((seen & YOKE__EVENT_SET) == 0)
         result = timeout > 0 ? wait_for(handle, seen & YOKE__EVENT_SETS, timeout) : YOKE_ETIMEDOUT;
+    if (result == YOKE_ETIMEDOUT)
+        yoke__native_settle(handle);
     if (result == YOKE_ETIMEDOUT)
         return yoke__fail(result, "%s: not set within %lld ms",
                           yoke__object_describe(handle->domain, handle->id, what, sizeof what),

@@ -5,6 +5,7 @@
 #include "../domain/participant.h"
 #include "../error.h"
 #include "../options.h"
+#include "../wait/hub.h"
 #include "../wait/watchable.h"
 
 #include <string.h>
@@ -218,7 +219,11 @@ int yoke_semaphore_acquire(yoke_semaphore *semaphore, int64_t timeout)
         result = yoke__semaphore_try(handle, who, timeout <= 0);
     if (result == YOKE_EBUSY)
         result = timeout > 0 ? yoke__semaphore_wait(handle, timeout) : YOKE_ETIMEDOUT;
-    return result >= 0 ? result : failed(handle, result, timeout);
+    if (result >= 0)
+        return result;
+    if (result == YOKE_ETIMEDOUT)
+        yoke__native_settle(handle);
+    return failed(handle, result, timeout);
 }
 
 static int not_released(const yoke__handle *handle, int code, int64_t count)

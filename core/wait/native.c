@@ -1,9 +1,11 @@
 /*
- * A descriptor for loops that the library doesn't know: a doorbell of its own for one handle.
+ * A descriptor for loops that the library doesn't know: a doorbell of its own for one handle, of a queue, an event or a
+ * semaphore.
  *
- * It is to be readable while a message is there. A ring makes it so; and after each get, at the calling process's own
- * hands, it is made right again: emptied if nothing is left, and armed for the next message. What other processes take
- * leaves it readable, until this one has found nothing.
+ * It is to be readable while a message is there, the event set, or something to be acquired. A ring makes it so; and after
+ * each get, or each wait or acquire that found nothing, at the calling process's own hands, it is made right again: emptied if
+ * nothing is left, and armed for the next change. What other processes take leaves it readable, until this one has found
+ * nothing.
  */
 #include "../backend.h"
 #include "../error.h"
@@ -16,6 +18,7 @@
 typedef struct native {
     struct native *next;
     yoke__handle  *handle;
+    yoke__what     what;
     yoke__seat    *seat;
 } native;
 
@@ -61,11 +64,16 @@ static native *find(const yoke__handle *handle)
 
 /* ---- keeping it right ---------------------------------------------------------------------------------------------- */
 
-static bool readable(yoke__handle *handle)
+static const yoke__watchable *type_of(const yoke__handle *handle)
+{
+    return yoke__watchable_of((yoke__kind)(yoke__a32_load_relaxed(&handle->magic) & 0xffu));
+}
+
+static bool readable(const native *mine)
 {
     int status;
 
-    return yoke__queue_watchable.ready(handle, YOKE__READABLE, &status);
+    return type_of(mine->handle)->ready(mine->handle, mine->what, &status);
 }
 
 /* Mutex held. Emptied before it is armed, so that no ring for what comes next is lost; and rung by ourselves if something
@@ -77,19 +85,17 @@ static void update(native *mine)
     if (!bell->domain)
         return;
     yoke__backend()->waiting->bell_clear(bell->native);
-    yoke__watchers_arm(yoke__queue_watchable.word(mine->handle, YOKE__READABLE), bell->thread);
+    yoke__watchers_arm(type_of(mine->handle)->word(mine->handle, mine->what), bell->thread);
     yoke__fence_seq_cst();
-    if (readable(mine->handle))
+    if (readable(mine))
         (void)yoke__bell_ring(bell->domain, bell->thread);
 }
 
 void yoke__native_update(yoke__handle *handle)
 {
-    if (readable(handle))
-        return; /* the ring that told of it has not been taken */
     yoke__mutex_lock(&mutex);
     native *mine = find(handle);
-    if (mine)
+    if (mine && !readable(mine)) /* else the ring that told of it has not been taken */
         update(mine);
     yoke__mutex_unlock(&mutex);
 }
@@ -112,13 +118,14 @@ void yoke__native_close(yoke__handle *handle)
     free(mine);
 }
 
-static int native_new(native **out, yoke__handle *handle)
+static int native_new(native **out, yoke__handle *handle, yoke__what what)
 {
     native *mine = malloc(sizeof *mine);
 
     if (!mine)
-        return yoke__fail(YOKE_ENOMEM, "no memory for a descriptor of a queue");
+        return yoke__fail(YOKE_ENOMEM, "no memory for a descriptor of a %s", yoke__kind_name(type_of(handle)->kind));
     mine->handle = handle;
+    mine->what = what;
     int rc = yoke__seat_open(&mine->seat, handle->domain);
     if (rc < 0) {
         free(mine);
@@ -149,18 +156,18 @@ static yoke_native native_of(const yoke__handle *handle)
     return found;
 }
 
-int yoke_queue_native_readable(yoke_queue *queue, intptr_t *out)
+static int get_native(const void *given, yoke__kind kind, yoke__what what, intptr_t *out)
 {
-    yoke__handle *handle = (yoke__handle *)(void *)queue;
+    yoke__handle *handle = (yoke__handle *)(uintptr_t)given;
 
     if (!out)
         return yoke__fail(YOKE_EINVAL, "nowhere to put the descriptor");
-    if (!yoke__watchable_check(queue, YOKE__KIND_QUEUE, YOKE__READABLE))
-        return yoke_last_error()->code;
+    if (!yoke__watchable_check(given, kind, what))
+        return yoke__noted();
     yoke__fork_hook_add_at(YOKE__FORK_WATCHES, before_fork, after_fork_in_parent, after_fork_in_child);
     if (native_of(handle) == YOKE_NO_NATIVE) {
         native *mine = NULL;
-        YOKE_TRY(native_new(&mine, handle));
+        YOKE_TRY(native_new(&mine, handle, what));
         yoke__mutex_lock(&mutex);
         bool added = add(mine);
         yoke__mutex_unlock(&mutex);
@@ -171,4 +178,19 @@ int yoke_queue_native_readable(yoke_queue *queue, intptr_t *out)
     }
     *out = native_of(handle);
     return YOKE_OK;
+}
+
+int yoke_queue_native_readable(yoke_queue *queue, intptr_t *out)
+{
+    return get_native(queue, YOKE__KIND_QUEUE, YOKE__READABLE, out);
+}
+
+int yoke_event_native_set(yoke_event *event, intptr_t *out)
+{
+    return get_native(event, YOKE__KIND_EVENT, YOKE__SET, out);
+}
+
+int yoke_semaphore_native_available(yoke_semaphore *semaphore, intptr_t *out)
+{
+    return get_native(semaphore, YOKE__KIND_SEMAPHORE, YOKE__AVAILABLE, out);
 }

@@ -1,7 +1,8 @@
 /**
  * @file uv.h
  * Watches: a function of yours is called on your own event loop while a queue is readable or writable, an event is set, a
- * semaphore can be acquired, or when a process has ended. For loops of libuv; yoke_queue_native_readable() serves others. Not part of yoke.h; needs no `<uv.h>`.
+ * semaphore can be acquired, or when a process has ended. For loops of libuv; descriptors for others: yoke_queue_native_readable(),
+ * yoke_event_native_set(), yoke_semaphore_native_available(). Not part of yoke.h; needs no `<uv.h>`.
  *
  * ```c
  * static void on_message(yoke_watch *watch, int status, void *user)
@@ -142,6 +143,27 @@ YOKE_API void yoke_watch_stop(yoke_watch *watch, void (*closed)(void *user));
  * @retval YOKE_ENOMEM   As yoke_queue_watch().
  */
 YOKE_API YOKE_CHECKED int yoke_queue_native_readable(yoke_queue *queue, intptr_t *handle);
+
+/**
+ * The same for an event: readable while it is set, as far as this process knows. Once readable it stays so until
+ * yoke_event_wait() of this handle has found the event not set. So when it is readable, call that with YOKE_NOWAIT: on
+ * YOKE_OK do what is to be done, and clear the event or leave it set, which keeps the descriptor readable; YOKE_ETIMEDOUT is
+ * no error, and the descriptor is right again. Clearing alone doesn't change it, as a signal handler may do that.
+ *
+ * An event that is set and cleared again at once may make it readable, or not. All else as yoke_queue_native_readable(), which
+ * see for what is to be done should the setter be killed between setting and telling.
+ */
+YOKE_API YOKE_CHECKED int yoke_event_native_set(yoke_event *event, intptr_t *handle);
+
+/**
+ * The same for a semaphore: readable while an acquire would find something, as far as this process knows. Once readable it
+ * stays so until an acquire of this handle has found nothing. So when it is readable, acquire with YOKE_NOWAIT, once or as
+ * often as there is something; YOKE_ETIMEDOUT is no error, and the descriptor is right again.
+ *
+ * In permit mode, permits of a process that died come back when somebody looks for the dead: an acquire does. A loop that
+ * has nothing else to do finds them when it tries now and then, as yoke_queue_native_readable() says; all else as there.
+ */
+YOKE_API YOKE_CHECKED int yoke_semaphore_native_available(yoke_semaphore *semaphore, intptr_t *handle);
 
 YOKE_END
 
