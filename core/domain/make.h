@@ -56,7 +56,7 @@ void yoke__domains_lock(void);
 void yoke__domains_unlock(void);
 /* All below with that lock held. */
 yoke_domain *yoke__domains_find(const char *name);
-yoke_domain *yoke__domains_first(void); /* of a list by next; NULL: none */
+yoke_domain *yoke__domains_first(void);                 /* of a list by next; NULL: none */
 yoke_domain *yoke__domains_new(void);                   /* NULL: no memory, noted */
 void         yoke__domains_drop(yoke_domain *domain);   /* one that was never listed, or is closed now */
 int          yoke__domains_enter(yoke_domain *domain);  /* joins and lists it */

@@ -34,7 +34,8 @@ typedef enum yoke__barrier_why {
     YOKE__WHY_DIED,
     YOKE__WHY_FAILED, /* its action */
     YOKE__WHY_CLOSED,
-    YOKE__WHY_RESET
+    YOKE__WHY_RESET,
+    YOKE__WHYS = 8
 } yoke__barrier_why;
 #define YOKE__WHY_MASK UINT64_C(63) /* rounds are 64-aligned */
 
@@ -44,13 +45,12 @@ typedef enum yoke__barrier_why {
 #define YOKE__ROUND_WHY(s)    ((yoke__barrier_why)((s) >> 8)) /* YOKE__WHY_NOT: it is open or done */
 
 typedef struct yoke__round {
-    yoke__a32 state;   /* who has arrived sleeps on it; from OPEN by CAS, to OPEN again only when all have left */
-    yoke__a32 count;   /* arrivals so far; arrived[] below it is valid */
-    yoke__a32 culprit; /* token of who broke it, or 0; by CAS from 0, before the state says BROKEN. Of several that end
-                          it at once one is named */
-    yoke__a32 reserved;
-    yoke__a64 next; /* offset of another record, or 0; once and for all */
-    yoke__a64 unused;
+    yoke__a32 state; /* who has arrived sleeps on it; from OPEN by CAS, to OPEN again only when all have left */
+    yoke__a32 count; /* arrivals so far; arrived[] below it is valid */
+    yoke__a64 next;  /* offset of another record, or 0; once and for all */
+    /* By the reason, token of who broke it for that one, or 0; by CAS from 0, before the state says BROKEN for that reason.
+     * Of several that end it at once each says its own reason, and the state tells which one was the first. */
+    yoke__a32 culprits[YOKE__WHYS];
     yoke__a32 arrived[]; /* token of who came as n-th; 0 when it has left (by itself, without the guard) */
 } yoke__round;
 
@@ -88,7 +88,7 @@ void yoke__barrier_destroy(const yoke__barrier *barrier);
 bool yoke__barrier_links(const yoke__barrier *barrier, const void *block);
 
 /* Takes the guard, and finishes what a dead holder began. YOKE_ENOMEM: this process could not join the domain. YOKE_EPROTO:
- * the barrier is damaged. Not held then. */
+ * the barrier is damaged. YOKE_ETIMEDOUT: who has it has not gone on for YOKE_BARRIER_LIMIT. Not held then. */
 int yoke__barrier_lock(const yoke__barrier *barrier);
 /* The same with an end: YOKE_ETIMEDOUT, naming the holder; YOKE_ECLOSED, not noted. */
 int  yoke__barrier_lock_until(const yoke__barrier *barrier, yoke__deadline deadline, const yoke__a32 *closing);

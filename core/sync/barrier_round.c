@@ -119,7 +119,8 @@ yoke__barrier_why yoke__barrier_broken(const yoke__barrier *barrier, yoke__token
     yoke__barrier_why why = now.round ? YOKE__ROUND_WHY(now.state) : YOKE__WHY_NOT;
 
     if (culprit)
-        *culprit = yoke__a32_load_relaxed(why == YOKE__WHY_NOT ? &barrier->state->broken_by : &now.round->culprit);
+        *culprit = yoke__a32_load_relaxed(why == YOKE__WHY_NOT ? &barrier->state->broken_by
+                                                               : &now.round->culprits[why % YOKE__WHYS]);
     return why == YOKE__WHY_NOT ? reason(now.current) : why;
 }
 
@@ -159,7 +160,8 @@ static yoke__round *fresh_round(const yoke__barrier *barrier)
     if (!round)
         return add_round(barrier, link);
     yoke__a32_store_relaxed(&round->count, 0);
-    yoke__a32_store_relaxed(&round->culprit, 0);
+    for (uint32_t why = 0; why < YOKE__WHYS; why++)
+        yoke__a32_store_relaxed(&round->culprits[why], 0);
     yoke__a32_store_release(&round->state, YOKE__ROUND_OPEN);
     return round;
 }
@@ -172,7 +174,7 @@ static bool end_round(const yoke__barrier *barrier, yoke__round *round, uint32_t
     uint32_t none = 0, open = YOKE__ROUND_OPEN;
 
     if (culprit)
-        (void)yoke__a32_cas_acq_rel(&round->culprit, &none, culprit);
+        (void)yoke__a32_cas_acq_rel(&round->culprits[YOKE__ROUND_WHY(state) % YOKE__WHYS], &none, culprit);
     if (!yoke__a32_cas_acq_rel(&round->state, &open, state))
         return false;
     yoke__fence_seq_cst();
@@ -282,7 +284,7 @@ int yoke__barrier_lock_until(const yoke__barrier *barrier, yoke__deadline deadli
 
 int yoke__barrier_lock(const yoke__barrier *barrier)
 {
-    return yoke__barrier_lock_until(barrier, INT64_MAX, NULL);
+    return yoke__barrier_lock_until(barrier, yoke__deadline_after(YOKE_BARRIER_LIMIT), NULL);
 }
 
 void yoke__barrier_unlock(const yoke__barrier *barrier)

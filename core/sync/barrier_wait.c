@@ -108,7 +108,7 @@ static int until_ended(const party *p)
 static int leave_round(const party *p)
 {
     uint32_t    state = yoke__a32_load_acquire(&p->round->state);
-    yoke__token culprit = yoke__a32_load_relaxed(&p->round->culprit);
+    yoke__token culprit = yoke__a32_load_relaxed(&p->round->culprits[YOKE__ROUND_WHY(state) % YOKE__WHYS]);
 
     yoke__a32_store_release(&p->round->arrived[p->index], 0);
     return state == YOKE__ROUND_DONE ? YOKE_OK : broken(&p->barrier, YOKE__ROUND_WHY(state), culprit);

@@ -48,7 +48,7 @@ static bool is_named(const yoke__semaphore_state *state, yoke__token token)
     return false;
 }
 
-/* One whose dead nobody will ask for. Among thousands of permits more than there are notes may be asked for: then any. */
+/* One whose dead nobody will ask for. Of more permits than there are notes, more may be asked for: then any. */
 static yoke__death_copy *free_note(const yoke__semaphore_state *state, yoke__token dead)
 {
     uint32_t place = find(state, 0);
@@ -56,7 +56,7 @@ static yoke__death_copy *free_note(const yoke__semaphore_state *state, yoke__tok
     for (uint32_t i = 0; i < state->notes && place == state->notes; i++)
         if (!is_named(state, yoke__a32_load_relaxed(&note_at(state, i)->token)))
             place = i;
-    return note_at(state, place < state->notes ? place : dead % state->notes);
+    return note_at(state, place < state->notes ? place : dead % NOTES_MAX);
 }
 
 void yoke__permit_note_write(yoke_domain *domain, yoke__semaphore_state *state, yoke__token dead)

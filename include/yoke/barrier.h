@@ -21,6 +21,10 @@
 
 YOKE_BEGIN
 
+/** Milliseconds for which calls without a time-out wait for a process that is in the middle of changing the barrier. That
+ *  takes microseconds, unless the process was stopped there: then the calls fail, and nothing has happened. */
+#define YOKE_BARRIER_LIMIT 2000
+
 /**
  * What the last to arrive does before anybody goes on. Negative: it failed, and the barrier is broken. It may use all of
  * yoke but this barrier's yoke_barrier_wait().
@@ -57,7 +61,8 @@ YOKE_API YOKE_CHECKED int yoke_barrier_create(yoke_barrier **out, int64_t partie
 /** Opens a barrier by name, whatever its parties. domain NULL: the default one. Codes as yoke_barrier_create(). */
 YOKE_API YOKE_CHECKED int yoke_barrier_open(yoke_barrier **out, yoke_domain *domain, const char *name);
 
-/** Drops this handle; what was joined through it leaves. NULL is fine. */
+/** Drops this handle; what was joined through it leaves, or, if #YOKE_BARRIER_LIMIT is up before it can, when this process
+ *  ends: which then breaks the barrier. NULL is fine. */
 YOKE_API void yoke_barrier_close(yoke_barrier *barrier);
 
 /**
@@ -99,6 +104,7 @@ YOKE_API YOKE_CHECKED int yoke_barrier_wait(yoke_barrier *barrier, int64_t timeo
  * @retval YOKE_OK     Joined, until yoke_barrier_leave() or the closing of this handle.
  * @retval YOKE_EBUSY  As many as the barrier has parties have joined already.
  * @retval YOKE_EINVAL Not an open barrier.
+ * @retval YOKE_ETIMEDOUT #YOKE_BARRIER_LIMIT was up. The error names the process that was in the way.
  */
 YOKE_API YOKE_CHECKED int yoke_barrier_join(yoke_barrier *barrier);
 
@@ -108,10 +114,12 @@ YOKE_API YOKE_CHECKED int yoke_barrier_join(yoke_barrier *barrier);
  * @retval YOKE_OK        Left.
  * @retval YOKE_ENOTOWNER This process has not joined by this handle.
  * @retval YOKE_EINVAL    Not an open barrier.
+ * @retval YOKE_ETIMEDOUT As yoke_barrier_join().
  */
 YOKE_API int yoke_barrier_leave(yoke_barrier *barrier);
 
-/** Breaks the barrier: all who wait, and all who come before it is reset, get YOKE_EBROKEN. YOKE_OK, YOKE_EINVAL. */
+/** Breaks the barrier: all who wait, and all who come before it is reset, get YOKE_EBROKEN. YOKE_OK, YOKE_EINVAL;
+ *  YOKE_ETIMEDOUT as yoke_barrier_join(). */
 YOKE_API int yoke_barrier_abort(yoke_barrier *barrier);
 
 /**
@@ -120,6 +128,7 @@ YOKE_API int yoke_barrier_abort(yoke_barrier *barrier);
  * @retval YOKE_OK     Done.
  * @retval YOKE_ENOMEM No memory for another round while old ones are being left. Nothing has happened.
  * @retval YOKE_EINVAL Not an open barrier.
+ * @retval YOKE_ETIMEDOUT As yoke_barrier_join().
  */
 YOKE_API int yoke_barrier_reset(yoke_barrier *barrier);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/domain/allocator.h"
+#include "core/domain/participant.h"
 #include "core/sync/barrier.h"
 #include "support/child.h"
 #include "support/shared.h"
@@ -215,6 +216,57 @@ static void test_time_outs_hold_while_a_process_is_held_up_in_a_change(void **st
     shared_free(s);
 }
 
+typedef int untimed(yoke_barrier *barrier);
+
+/* Calls that have no time-out have a limit instead; with it over nothing has happened. */
+static void test_calls_without_a_time_out_have_a_limit(void **state)
+{
+    untimed *const calls[] = {yoke_barrier_abort, yoke_barrier_reset, yoke_barrier_join, yoke_barrier_leave};
+    scene         *s = shared_alloc(sizeof *s);
+
+    (void)state;
+    assert_int_equal(yoke_barrier_create(&s->barrier, 2, NULL), YOKE_OK);
+    assert_int_equal(yoke_barrier_join(s->barrier), YOKE_OK);
+    pid_t holder = start_holder(s);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        long long start = milliseconds();
+        assert_int_equal(calls[i](s->barrier), YOKE_ETIMEDOUT);
+        assert_int_equal(yoke_last_error()->pid, holder);
+        assert_true(error_says("is it stopped?"));
+        assert_in_range(milliseconds() - start, YOKE_BARRIER_LIMIT, 10 * YOKE_BARRIER_LIMIT);
+    }
+    assert_false(yoke_barrier_broken(s->barrier));
+    child_kill(holder);
+    assert_int_equal(yoke_barrier_join(s->barrier), YOKE_OK);
+    assert_int_equal(yoke_barrier_join(s->barrier), YOKE_EBUSY);
+    assert_int_equal(yoke_barrier_leave(s->barrier), YOKE_OK);
+    assert_int_equal(yoke_barrier_abort(s->barrier), YOKE_OK);
+    assert_int_equal(yoke_barrier_reset(s->barrier), YOKE_OK);
+    assert_false(yoke_barrier_broken(s->barrier));
+    yoke_barrier_close(s->barrier);
+    shared_free(s);
+}
+
+/* One was about to give up, and has said who it is, when another aborted: that one is named, for what it did. */
+static void test_who_is_named_did_what_is_said(void **state)
+{
+    yoke_barrier *barrier;
+    yoke__barrier b;
+    yoke__token   culprit = 0;
+
+    (void)state;
+    assert_int_equal(yoke_barrier_create(&barrier, 2, NULL), YOKE_OK);
+    assert_non_null(yoke__barrier_find(&b, barrier));
+    yoke__token mine = yoke__domain_token(b.domain), other = yoke__token_make(77, 3);
+    yoke__a32_store_release(&yoke__barrier_round(&b)->culprits[YOKE__WHY_TIMED_OUT], other);
+    assert_true(yoke__barrier_give_up(&b, yoke__barrier_round(&b), YOKE__WHY_CLOSED));
+    assert_int_equal(yoke__barrier_broken(&b, &culprit), YOKE__WHY_CLOSED);
+    assert_int_equal(culprit, mine);
+    assert_int_equal(yoke_barrier_reset(barrier), YOKE_OK);
+    assert_int_equal(yoke_barrier_wait(barrier, YOKE_NOWAIT, NULL), YOKE_ETIMEDOUT);
+    yoke_barrier_close(barrier);
+}
+
 static void *give_up_in_thread(void *user)
 {
     return (void *)(intptr_t)yoke_barrier_wait(user, 300, NULL);
@@ -303,6 +355,8 @@ int main(void)
         cmocka_unit_test(test_a_named_barrier_is_found_and_its_options_compared),
         cmocka_unit_test(test_a_handle_without_the_action_has_to_be_given_it),
         cmocka_unit_test(test_many_rounds_need_no_more_memory_than_a_few),
+        cmocka_unit_test(test_calls_without_a_time_out_have_a_limit),
+        cmocka_unit_test(test_who_is_named_did_what_is_said),
         cmocka_unit_test(test_who_comes_alone_and_does_not_wait_breaks_it),
         cmocka_unit_test(test_time_outs_hold_while_a_process_is_held_up_in_a_change),
         cmocka_unit_test(test_a_party_gives_up_while_another_is_held_up_in_a_change),
