@@ -84,6 +84,8 @@ void bench_w3(const bench_options *options);
 void bench_w4(const bench_options *options);
 void bench_w5(const bench_options *options);
 void bench_w5_wake_ups(const bench_options *options);
+void bench_w8(const bench_options *options);
+void bench_w8_rest(const bench_options *options);
 void bench_costs(const bench_options *options);
 void bench_values(const bench_options *options);
 void bench_w5_semaphores(const bench_options *options);

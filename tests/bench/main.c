@@ -30,6 +30,7 @@ static const struct {
     {"w4", bench_w4, "queue, 64 KiB, 1 MiB and 64 MiB"},
     {"values", bench_values, "values and lists beside Python's"},
     {"w5", bench_w5, "locks and their kin, alone and between two processes, beside peers"},
+    {"w8", bench_w8, "connections, one way and round trip, beside peers; an end at rest"},
     {"costs", bench_costs, "queue: wake-ups of who waits, memory, making one"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

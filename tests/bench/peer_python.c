@@ -1,4 +1,4 @@
-/* Python's multiprocessing.Queue: python_queue.py does the work and prints the figures. */
+/* Python's multiprocessing.Queue and Pipe: python_queue.py does the work and prints the figures. */
 #include "workloads.h"
 
 #include <poll.h>
@@ -25,8 +25,9 @@ const char *workload_python_missing(void)
 
 _Noreturn static void run_script(const workload *w, const bench_options *options, int out)
 {
-    char numbers[6][24];
+    char numbers[6][24], kind[24];
 
+    (void)snprintf(kind, sizeof kind, "%s%s", w->python_kind, w->round_trip ? "trip" : "flow");
     (void)snprintf(numbers[0], sizeof numbers[0], "%d", options->duration_ms);
     (void)snprintf(numbers[1], sizeof numbers[1], "%d", options->pin);
     (void)snprintf(numbers[2], sizeof numbers[2], "%zu", w->shape.size);
@@ -36,8 +37,8 @@ _Noreturn static void run_script(const workload *w, const bench_options *options
     (void)setpgid(0, 0); /* its children die with it */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(out, STDOUT_FILENO);
-    (void)execl(BENCH_PYTHON, BENCH_PYTHON, BENCH_PYTHON_SCRIPT, w->round_trip ? "trip" : "flow", numbers[0],
-                numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], (char *)NULL);
+    (void)execl(BENCH_PYTHON, BENCH_PYTHON, BENCH_PYTHON_SCRIPT, kind, numbers[0], numbers[1], numbers[2], numbers[3],
+                numbers[4], numbers[5], (char *)NULL);
     (void)bench_failed(BENCH_PYTHON);
     _exit(1);
 }

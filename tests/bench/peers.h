@@ -30,6 +30,7 @@ typedef struct bench_peer {
     bool        bound;     /* only spins, or can do one thing only: shows what the machine allows */
     bool        many;      /* several putters and getters can share a lane */
     bool        no_stream; /* holds one message: for round trips only */
+    bool        no_trip;   /* sends when several are there */
     bool        lends;     /* send and receive touch the first bytes only: nothing is copied */
     size_t      largest;   /* message that it can carry, in bytes; 0: any */
     /* In the parent, before it forks. NULL: not possible here; says why on stderr. */

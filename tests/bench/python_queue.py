@@ -1,6 +1,6 @@
-"""multiprocessing.Queue for yoke-bench: prints messages a second, or the round trip's percentiles in nanoseconds.
+"""multiprocessing.Queue and Pipe for yoke-bench: prints messages a second, or the round trip's percentiles in nanoseconds.
 
-Arguments: flow|trip, milliseconds, pin (0 free, 1 sides on different CPUs, 2 all on one), size, depth, putters, getters.
+Arguments: flow|trip|pipe_flow|pipe_trip, milliseconds, pin (0 free, 1 sides on different CPUs, 2 all on one), size, depth, putters, getters.
 """
 import ctypes
 import multiprocessing
@@ -10,6 +10,18 @@ import time
 
 context = multiprocessing.get_context("fork")
 CPUS = sorted(os.sched_getaffinity(0))
+
+
+class Pipe:
+    """A duplex pipe with the names of a queue; bytes as they are, no pickles."""
+
+    def __init__(self, depth):
+        reader, writer = context.Pipe()
+        self.put, self.get = writer.send_bytes, reader.recv_bytes
+        self.ends = reader, writer
+
+
+lane_of = context.Queue
 
 
 def pin_side(pin, getter):
@@ -39,7 +51,7 @@ def wait_for_more(counts, than):
 
 
 def flow(seconds, pin, size, depth, putters, getters):
-    queue = context.Queue(depth)
+    queue = lane_of(depth)
     counts = context.RawArray(ctypes.c_uint64, getters)
     crew = [context.Process(target=put_all, args=(queue, size, pin), daemon=True) for _ in range(putters)]
     crew += [context.Process(target=get_all, args=(queue, counts, i, pin), daemon=True) for i in range(getters)]
@@ -76,7 +88,7 @@ def trips(there, back, seconds, size, think):
 
 
 def trip(seconds, pin, size, depth):
-    there, back = context.Queue(depth), context.Queue(depth)
+    there, back = lane_of(depth), lane_of(depth)
     process = context.Process(target=answer, args=(there, back, pin), daemon=True)
     process.start()
     pin_side(pin, False)
@@ -85,8 +97,11 @@ def trip(seconds, pin, size, depth):
 
 
 def main():
+    global lane_of
     kind, (ms, pin, size, depth, putters, getters) = sys.argv[1], map(int, sys.argv[2:8])
-    if kind == "flow":
+    if kind.startswith("pipe_"):
+        lane_of = Pipe
+    if kind.endswith("flow"):
         crew, values = flow(ms / 1000, pin, size, depth, putters, getters)
     else:
         crew, values = trip(ms / 1000, pin, size, depth)

@@ -8,30 +8,36 @@
 #define MOST_PEERS 32
 
 /* Depth 0: the option's. */
-static const workload one_to_one = {"w1", "1 to 1, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 0, 1, 1}, false};
-static const workload two_to_two = {"w2", "2 to 2, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 0, 2, 2}, false};
+#define QUEUES .peers = bench_peers, .python = "python_queue", .python_kind = ""
+
+static const workload one_to_one = {"w1",  "1 to 1, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 0, 1, 1}, false,
+                                    QUEUES};
+static const workload two_to_two = {"w2",  "2 to 2, 64 B, messages/s", {"msg_per_s"}, {1}, {SMALL, 0, 2, 2}, false,
+                                    QUEUES};
 static const workload round_trip = {"w3",
                                     "round trip, 64 B, ns; asleep: after a pause of 1 ms",
                                     {"p50_ns", "p99_ns", "asleep_p50_ns", "asleep_p99_ns"},
                                     {1, 1, 1, 1},
                                     {SMALL, 16, 1, 1},
-                                    true};
+                                    true,
+                                    QUEUES};
 static const workload large[] = {
-    {"w4", "64 KiB, GB/s", {"gb_per_s_64KiB"}, {65536 / 1e9}, {65536, 64, 1, 1}, false},
-    {"w4", "1 MiB, GB/s", {"gb_per_s_1MiB"}, {1048576 / 1e9}, {1048576, 8, 1, 1}, false},
-    {"w4", "64 MiB, GB/s", {"gb_per_s_64MiB"}, {67108864 / 1e9}, {67108864, 4, 1, 1}, false},
+    {"w4", "64 KiB, GB/s", {"gb_per_s_64KiB"}, {65536 / 1e9}, {65536, 64, 1, 1}, false, QUEUES},
+    {"w4", "1 MiB, GB/s", {"gb_per_s_1MiB"}, {1048576 / 1e9}, {1048576, 8, 1, 1}, false, QUEUES},
+    {"w4", "64 MiB, GB/s", {"gb_per_s_64MiB"}, {67108864 / 1e9}, {67108864, 4, 1, 1}, false, QUEUES},
 };
 
 bool workload_suits(const workload *w, const bench_peer *peer)
 {
-    return (peer->many || (w->shape.putters == 1 && w->shape.getters == 1)) && (w->round_trip || !peer->no_stream) &&
-           (peer->largest == 0 || w->shape.size <= peer->largest);
+    return (peer->many || (w->shape.putters == 1 && w->shape.getters == 1)) &&
+           !(w->round_trip ? peer->no_trip : peer->no_stream) && (peer->largest == 0 || w->shape.size <= peer->largest);
 }
 
 /* ---- one peer's figures ---- */
 
 typedef struct figures {
-    const bench_peer *peer;                     /* NULL: Python */
+    const bench_peer *peer; /* NULL: Python */
+    const char       *python;
     samples           values[WORKLOAD_METRICS]; /* one per round */
     samples           ratios[WORKLOAD_METRICS]; /* ours to it, of the same round */
     double            latest[WORKLOAD_METRICS];
@@ -40,7 +46,7 @@ typedef struct figures {
 
 static const char *name_of(const figures *f)
 {
-    return f->peer ? f->peer->name : "python_queue";
+    return f->peer ? f->peer->name : f->python;
 }
 
 static const char *missing(const figures *f)
@@ -66,11 +72,11 @@ static int collect(const workload *w, const bench_options *options, figures *all
 {
     int count = 0;
 
-    for (const bench_peer *const *peer = bench_peers; *peer && count < MOST_PEERS - 1; peer++)
+    for (const bench_peer *const *peer = w->peers; *peer && count < MOST_PEERS - 1; peer++)
         if (workload_suits(w, *peer) && listed(options->peers, (*peer)->name))
             all[count++] = (figures){.peer = *peer};
-    if (listed(options->peers, "python_queue"))
-        all[count++] = (figures){.peer = NULL};
+    if (listed(options->peers, w->python))
+        all[count++] = (figures){.python = w->python};
     for (int i = 0; i < count; i++) {
         if (missing(&all[i])) {
             printf("MISSING %s: this build or machine has no %s\n", name_of(&all[i]), missing(&all[i]));
@@ -138,7 +144,7 @@ static void print_table(const workload *w, figures *all, int count, int pin)
                 bench_result(name_of(&all[i]), w->name, w->metrics[m], samples_median(&all[i].values[m]));
 }
 
-static void run(const workload *given, const bench_options *options)
+void workload_run(const workload *given, const bench_options *options)
 {
     workload        filled = *given;
     const workload *w = &filled;
@@ -163,21 +169,21 @@ static void run(const workload *given, const bench_options *options)
 
 void bench_w1(const bench_options *options)
 {
-    run(&one_to_one, options);
+    workload_run(&one_to_one, options);
 }
 
 void bench_w2(const bench_options *options)
 {
-    run(&two_to_two, options);
+    workload_run(&two_to_two, options);
 }
 
 void bench_w3(const bench_options *options)
 {
-    run(&round_trip, options);
+    workload_run(&round_trip, options);
 }
 
 void bench_w4(const bench_options *options)
 {
     for (size_t i = 0; i < sizeof large / sizeof *large; i++)
-        run(&large[i], options);
+        workload_run(&large[i], options);
 }
