@@ -35,6 +35,26 @@ function(yoke_test_executable target source)
   set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
 endfunction()
 
+# yoke_mutant_source(out name source from to): a copy of a source with a planted fault: the text `from`, which must be
+# there, becomes `to`. `out` receives its path.
+function(yoke_mutant_source out name source from to)
+  set(original "${PROJECT_SOURCE_DIR}/${source}")
+  set(mutant "${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}.c")
+  get_filename_component(room "${source}" DIRECTORY)
+  get_filename_component(house "${room}" DIRECTORY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${original}")
+  file(READ "${original}" text)
+  string(FIND "${text}" "${from}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "Mutant '${name}': ${source} doesn't have the text: ${from}")
+  endif()
+  string(REPLACE "${from}" "${to}" text "${text}")
+  string(REGEX REPLACE "#include \"\\.\\./" "#include \"${house}/" text "${text}")
+  string(REGEX REPLACE "#include \"([a-z_]+\\.h)\"" "#include \"${room}/\\1\"" text "${text}")
+  file(GENERATE OUTPUT "${mutant}" CONTENT "${text}")
+  set(${out} "${mutant}" PARENT_SCOPE)
+endfunction()
+
 # yoke_example_test(name METHODS ... ARGS ... [SORTED]): runs an example under each start method and compares its output
 # with docs/examples/expected/<name>.txt.
 function(yoke_example_test name)

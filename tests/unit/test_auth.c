@@ -224,6 +224,44 @@ static void test_an_answer_in_another_digest_is_refused(void **state)
     yoke__auth_rules_wipe(&old);
 }
 
+/* Every byte of a code counts. */
+static void test_a_code_wrong_in_one_bit_is_refused(void **state)
+{
+    yoke__auth_rules    rules = rules_of("secret", NULL, false);
+    const yoke__digest *sha256 = yoke__digest_find("sha256", 6);
+    yoke__auth          server;
+    uint8_t             message[8 + 32];
+
+    (void)state;
+    for (unsigned bit = 0; bit < 8 * 32; bit++) {
+        assert_int_equal(YOKE_OK, yoke__auth_begin(&server, &rules, true));
+        memcpy(message, "{sha256}", 8);
+        yoke__digest_mac(sha256, rules.key, rules.key_size, server.challenge, server.challenge_size, message + 8);
+        message[8 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(YOKE_EACCES, tell(&server, message, sizeof message));
+        assert_false(yoke__auth_done(&server));
+    }
+    yoke__auth_rules_wipe(&rules);
+}
+
+/* Proving its own key is not enough for a client: the server has to prove it as well. */
+static void test_a_server_that_only_welcomes_is_not_believed(void **state)
+{
+    yoke__auth_rules rules = rules_of("secret", NULL, false);
+    yoke__auth       client;
+
+    (void)state;
+    assert_int_equal(YOKE_OK, yoke__auth_begin(&client, &rules, false));
+    assert_int_equal(YOKE_EPROTO, tell(&client, "#WELCOME#", 9)); /* without having asked */
+    assert_int_equal(YOKE_OK, yoke__auth_begin(&client, &rules, false));
+    assert_int_equal(YOKE_OK, tell(&client, "#CHALLENGE#{sha256}0123456789012345678901234567890123456789", 59));
+    assert_int_equal(YOKE_OK, tell(&client, "#WELCOME#", 9));
+    assert_false(yoke__auth_done(&client));
+    assert_int_equal(YOKE_EPROTO, tell(&client, "#WELCOME#", 9));
+    assert_false(yoke__auth_done(&client));
+    yoke__auth_rules_wipe(&rules);
+}
+
 static int challenge(const yoke__auth_rules *rules, const char *text, size_t zeros)
 {
     yoke__auth client;
@@ -303,6 +341,8 @@ int main(void)
         cmocka_unit_test(test_another_key_is_refused_by_both),
         cmocka_unit_test(test_challenges_are_never_the_same),
         cmocka_unit_test(test_an_answer_in_another_digest_is_refused),
+        cmocka_unit_test(test_a_code_wrong_in_one_bit_is_refused),
+        cmocka_unit_test(test_a_server_that_only_welcomes_is_not_believed),
         cmocka_unit_test(test_a_challenge_that_asks_for_less_is_not_answered),
         cmocka_unit_test(test_headers_that_claim_much_are_refused_at_once),
         cmocka_unit_test(test_rules_are_checked_and_keys_copied),
