@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +28,25 @@ int sockets_directory(void)
     return mkdtemp(directory) == NULL ? -1 : 0;
 }
 
+/* What a test that failed has left. */
+static void remove_files(void)
+{
+    DIR *files = opendir(directory);
+
+    for (struct dirent *file; files != NULL && (file = readdir(files)) != NULL;) {
+        fprintf(stderr, "left in %s: %s\n", directory, file->d_name);
+        (void)unlinkat(dirfd(files), file->d_name, 0);
+    }
+    if (files != NULL)
+        (void)closedir(files);
+    (void)rmdir(directory);
+}
+
 int sockets_directory_remove(void)
 {
     if (rmdir(directory) == 0)
         return 0;
-    fprintf(stderr, "files are left in %s\n", directory);
+    remove_files();
     return 1;
 }
 

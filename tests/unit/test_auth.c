@@ -230,7 +230,7 @@ static void test_a_code_wrong_in_one_bit_is_refused(void **state)
     yoke__auth_rules    rules = rules_of("secret", NULL, false);
     const yoke__digest *sha256 = yoke__digest_find("sha256", 6);
     yoke__auth          server;
-    uint8_t             message[8 + 32];
+    uint8_t             message[8 + YOKE__MAC_ROOM];
 
     (void)state;
     for (unsigned bit = 0; bit < 8 * 32; bit++) {
@@ -238,7 +238,7 @@ static void test_a_code_wrong_in_one_bit_is_refused(void **state)
         memcpy(message, "{sha256}", 8);
         yoke__digest_mac(sha256, rules.key, rules.key_size, server.challenge, server.challenge_size, message + 8);
         message[8 + bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_int_equal(YOKE_EACCES, tell(&server, message, sizeof message));
+        assert_int_equal(YOKE_EACCES, tell(&server, message, 8 + 32));
         assert_false(yoke__auth_done(&server));
     }
     yoke__auth_rules_wipe(&rules);
@@ -289,6 +289,7 @@ static void test_a_challenge_that_asks_for_less_is_not_answered(void **state)
     assert_int_equal(YOKE_EPROTO, challenge(&rules, "#CHALLENGE#{sha256}", 238)); /* over 256 bytes */
     assert_int_equal(YOKE_OK, challenge(&rules, "#CHALLENGE#{sha256}", 237));
     assert_int_equal(YOKE_EPROTO, challenge(&rules, "#CHALLENGE", 0));
+    assert_int_equal(YOKE_EPROTO, challenge(&rules, "#CHALLENGE!{sha256}", 40));
     assert_int_equal(YOKE_EPROTO, challenge(&rules, "hello", 0));
     assert_int_equal(YOKE_EPROTO, challenge(&rules, "", 0));
     assert_int_equal(YOKE_EACCES, challenge(&rules, "#FAILURE#", 0));
