@@ -76,6 +76,6 @@ void close_lane(void *opaque)
 
 extern "C" {
 extern const bench_peer bench_boost;
-const bench_peer        bench_boost = {"boost_mq", nullptr,   false, true,         false,           false,
+const bench_peer        bench_boost = {"boost_mq", nullptr,   false, true,         false,           false,     false,
                                        0,          open_lane, join,  send_message, receive_message, close_lane};
 }
