@@ -342,4 +342,8 @@ const yoke_memory_ops yoke__posix_memory = {
 #endif
     .name_user = yoke__memory_name_user,
     .protect = memory_protect,
+#ifdef __linux__ /* elsewhere an open file has no locks of its own */
+    .mark = yoke__memory_mark,
+    .marked = yoke__memory_marked,
+#endif
 };

@@ -25,5 +25,7 @@ int  yoke__memory_name_read(const char *name, yoke_memory_about *about, uint64_t
                             size_t *got);
 int  yoke__memory_name_each(bool (*visit)(void *user, const char *name), void *user);
 int  yoke__memory_name_user(uint64_t *out, const char *text);
+int  yoke__memory_mark(yoke_native *out, const yoke_memory *memory, uint64_t number);
+bool yoke__memory_marked(const yoke_memory *memory, uint64_t number);
 
 #endif

@@ -56,7 +56,7 @@ int yoke__uv_native_pair(yoke_native ends[2], bool one_way)
 /* One kind of handle does for pipes and sockets of all families. */
 int yoke__uv_native_open(yoke_stream *stream)
 {
-    int status = uv_pipe_init(&stream->loop->uv, &stream->uv.pipe, 0);
+    int status = uv_pipe_init(&stream->loop->uv, &stream->uv.pipe, yoke__uv_native_carries(stream->native));
     if (status < 0)
         return status;
     stream->opened = true;

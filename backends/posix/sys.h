@@ -35,7 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What POSIX offers. fcntl takes its argument as a number; no call of ours passes a struct through it. */
+/* What POSIX offers. fcntl takes its argument as a number, which may be an address. */
 #define YOKE__SYS_POSIX_CALLS(X)                                                                                       \
     /* descriptors */                                                                                                  \
     X(int, open, (const char *path, int flags, mode_t mode), (path, flags, mode), -1)                                  \

@@ -1,4 +1,5 @@
 /* The private loop of a process: made for its first stream, closed with the last, forgotten by a fork. See uv.h. */
+#include "native.h"
 #include "uv.h"
 
 #include <stdlib.h>
@@ -119,6 +120,7 @@ void yoke__uv_forget(yoke_stream *stream)
     uint8_t *staging = stream->staging;
     if (stream->room != NULL)
         yoke_backend_current()->process->native_close(stream->room->native); /* or the end would stay open here */
+    yoke__uv_carry_forget(stream);
     memset((char *)stream + from, 0, sizeof *stream - from);
     stream->staging = staging;
 }

@@ -21,6 +21,19 @@ int yoke__uv_native_write(yoke_stream *stream, const uv_buf_t *buffers, unsigned
  * with UV_ECANCELED if no byte of it was taken, as if nothing had happened if all were. */
 bool yoke__uv_native_unwrite(yoke_stream *stream);
 
+/* ---- natives that travel with bytes ---- */
+
+/* Whether others can travel through it: a local socket. Asks the system. */
+bool yoke__uv_native_carries(yoke_native native);
+/* As yoke__uv_native_write(), for the first bytes of the stream's first write, whose native is to go with them. */
+int yoke__uv_carry_out(yoke_stream *stream, yoke_native native, const uv_buf_t *buffers, unsigned count);
+/* The native is out, or will not go any more. */
+void yoke__uv_carry_end(yoke_stream *stream);
+/* In a forked child: closes the parent's. */
+void yoke__uv_carry_forget(yoke_stream *stream);
+/* What came with the bytes just read, or YOKE_NO_NATIVE: there was nothing, or no descriptor is left for it. */
+yoke_native yoke__uv_carry_in(yoke_stream *stream);
+
 /* Starts to watch for room to write. A libuv status; UV_ENOTSUP where libuv can't. */
 int yoke__uv_room_open(yoke__uv_room *room, yoke_stream *stream, uv_poll_cb on_room);
 /* After room->poll was closed. */

@@ -23,6 +23,7 @@ static void read_finish(yoke_stream *stream, int status, int64_t native, size_t 
     stream->read = NULL;
     stream->read_turn = stream->loop->turn;
     request->size = size;
+    request->arrived = size > 0 ? yoke__uv_carry_in(stream) : YOKE_NO_NATIVE;
     yoke__uv_finish(request, status, native);
 }
 
@@ -139,6 +140,7 @@ static void run_close(yoke_stream_request *close)
     yoke_stream *stream = close->stream;
     stream->closing = close;
     yoke__uv_room_unwatch(stream);
+    yoke__uv_carry_end(stream);
     if (stream->opened)
         uv_close(&stream->uv.handle, on_closed);
     else
@@ -166,6 +168,7 @@ static void start(yoke_stream *stream, yoke_stream_request *request, void (*run)
     request->next = NULL;
     request->waiter = NULL;
     request->size = 0;
+    request->arrived = YOKE_NO_NATIVE;
     request->state = 0;
     request->done_at_once = request->leading = false;
     if (yoke__uv_bind(stream) == YOKE_OK) {
@@ -188,12 +191,19 @@ static void stream_read(yoke_stream *stream, yoke_stream_request *request, void 
     start(stream, request, run_read);
 }
 
-static void stream_write(yoke_stream *stream, yoke_stream_request *request, const yoke_stream_part *parts, size_t count)
+static void stream_write_with(yoke_stream *stream, yoke_stream_request *request, const yoke_stream_part *parts,
+                              size_t count, yoke_native native)
 {
     request->parts = parts;
     request->count = count;
     request->capacity = 0;
+    request->carries = native;
     start(stream, request, yoke__uv_run_write);
+}
+
+static void stream_write(yoke_stream *stream, yoke_stream_request *request, const yoke_stream_part *parts, size_t count)
+{
+    stream_write_with(stream, request, parts, count, YOKE_NO_NATIVE);
 }
 
 /* Runs something on the loop of a bound stream and waits for it. */
@@ -266,6 +276,11 @@ static yoke_native stream_native(const yoke_stream *stream)
     return stream->native;
 }
 
+static bool stream_carries(const yoke_stream *stream)
+{
+    return yoke__uv_native_carries(stream->native);
+}
+
 const yoke_stream_ops yoke__uv_streams = {
     .struct_size = sizeof(yoke_stream_ops),
     .pair = yoke__uv_native_pair,
@@ -278,4 +293,6 @@ const yoke_stream_ops yoke__uv_streams = {
     .close = stream_close,
     .take = stream_take,
     .native = stream_native,
+    .carries = stream_carries,
+    .write_with = stream_write_with,
 };

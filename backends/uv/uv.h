@@ -26,6 +26,11 @@ typedef struct yoke__uv_room {
     yoke_native  native; /* what is polled */
 } yoke__uv_room;
 
+/* A native as libuv sends it along with bytes, or has received it. Freed when libuv has closed it. */
+typedef struct yoke__uv_carrier {
+    uv_pipe_t pipe;
+} yoke__uv_carrier;
+
 /* A thread that sleeps until its request is done or the lead is free. */
 typedef struct yoke__uv_follower {
     yoke__a32                 word;
@@ -75,6 +80,7 @@ struct yoke_stream {
     yoke_stream_request *undoing; /* requests that wait until it is decided whether what was parked gets written */
     int                  undo_status;
     yoke__uv_room       *room;
+    yoke__uv_carrier    *carrier; /* of the first of `writes`, until its first byte is out */
     uv_write_t           write;
     union {
         uv_handle_t handle;

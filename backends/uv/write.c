@@ -33,6 +33,7 @@ static void write_finish(yoke_stream *stream, int status, int64_t native)
     yoke_stream_request *request = stream->writes;
     stream->writes = request->next;
     request->next = NULL;
+    yoke__uv_carry_end(stream);
     yoke__uv_finish(request, status, native);
 }
 
@@ -62,7 +63,11 @@ static int64_t write_directly(yoke_stream *stream, const yoke_stream_request *re
         buffers[count++] = uv_buf_init(data, (unsigned)size);
         total += size;
     }
-    int written = count == 0 ? 0 : yoke__uv_native_write(stream, buffers, count);
+    int written = 0;
+    if (request->carries != YOKE_NO_NATIVE && request->size == 0)
+        written = yoke__uv_carry_out(stream, request->carries, buffers, count);
+    else if (count > 0)
+        written = yoke__uv_native_write(stream, buffers, count);
     return written == UV_EAGAIN ? 0 : written;
 }
 
@@ -190,9 +195,10 @@ static bool room_watch(yoke_stream *stream)
 /* The system takes no more of a request for now: has libuv tell when it does. A libuv status. */
 static int wait_for_room(yoke_stream *stream, yoke_stream_request *request)
 {
-    if (request->tentative && request->size == 0 && room_watch(stream))
+    bool carries = request->carries != YOKE_NO_NATIVE && request->size == 0; /* which is not for copying */
+    if ((request->tentative || carries) && request->size == 0 && room_watch(stream))
         return 0;
-    return park(stream, request);
+    return carries ? UV_ENOMEM : park(stream, request);
 }
 
 /* A stream that has nothing to write needs nothing for it. */
@@ -273,6 +279,8 @@ void yoke__uv_write_remove(yoke_stream *stream, yoke_stream_request *request, in
     request->next = NULL;
     if (stream->parked_from == request)
         stream->parked_from = NULL;
+    if (first)
+        yoke__uv_carry_end(stream);
     yoke__uv_finish(request, status, 0);
     if (first && stream->writes != NULL)
         pump(stream, true); /* what waited behind it, and would wait for another reason */

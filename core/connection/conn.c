@@ -3,6 +3,7 @@
 
 #include "../backend.h"
 #include "../error.h"
+#include "parcel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ static void after_fork_in_child(void)
         conn->rest = NULL;
         conn->receiving = conn->sending = (yoke__turn){{0}};
         conn->guard = (yoke__mutex)YOKE__MUTEX_INIT;
+        yoke__share_forget(conn);
     }
 }
 
@@ -216,6 +218,8 @@ int yoke__conn_begin(yoke__conn **out, const yoke_conn *handle, uint32_t need, y
 
 void yoke__conn_end(yoke__conn *conn, uint32_t need)
 {
+    if (need == YOKE_STREAM_READ && conn->luggage != NULL && !conn->in_frame)
+        yoke__luggage_clear(conn, conn->came - (conn->tail - conn->head));
     yoke__turn_pass(turn_of(conn, need));
     yoke__conn_leave(conn);
 }
@@ -265,6 +269,8 @@ void yoke__conn_drop_stream(yoke__conn *conn, uint32_t state)
     yoke__mutex_unlock(&conn->guard);
     if (stream != NULL)
         streams()->close(stream);
+    yoke__share_drop(conn);
+    yoke__luggage_free(conn);
 }
 
 /* Nobody else uses it any more. */
@@ -277,6 +283,9 @@ static void destroy(yoke__conn *conn)
         streams()->cancel(&conn->rest->request);
     if (conn->stream != NULL)
         streams()->close(conn->stream);
+    yoke__share_drop(conn);
+    yoke__luggage_free(conn);
+    yoke__parcels_look(); /* messages may have gone with it */
     if (conn->buffer != NULL && conn->capacity == YOKE__CONN_BUFFER)
         yoke__conn_buffer_give(conn->buffer);
     else

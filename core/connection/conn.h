@@ -8,6 +8,8 @@
  *   values.c  strings, formats, variants on top
  *   pipe.c    connected pairs
  *   move.c    passing an end to another process
+ *   share.c   several processes that send on one end
+ *   luggage.c, bundle_pack.c, bundle_open.c, parcel.c   handles in messages
  *
  * Threads take turns at sending and at receiving, a message at a time. What a turn guards says so below; the rest is
  * constant. Locks: `all` in conn.c, and `guard`; none is held while waiting, only turns.
@@ -18,6 +20,8 @@
 #include "../domain/object.h"
 #include "../local.h"
 #include "frame.h"
+#include "luggage.h"
+#include "share.h"
 #include "turn.h"
 
 #include <yoke/conn.h>
@@ -57,20 +61,24 @@ typedef struct yoke__conn {
     yoke__a32          state;
     struct yoke__conn *next, **link; /* of all connections; under `all` */
 
-    yoke__turn    receiving;      /* guards the following */
-    int           receive_broken; /* YOKE_OK, or why nothing more can be received */
-    uint8_t      *buffer;         /* bytes read ahead, [head, tail); NULL while there are none */
-    size_t        head, tail, capacity;
-    bool          in_frame; /* a header was read: */
-    uint64_t      frame;    /* size of its message; afterwards, of the last one */
-    yoke_message *partial;  /* what a call that ran out of time had received of it, or NULL */
-    size_t        partial_size, partial_capacity;
-    uint64_t      dropping; /* bytes still to come of a message that was skipped */
+    yoke__turn     receiving;      /* guards the following */
+    int            receive_broken; /* YOKE_OK, or why nothing more can be received */
+    uint8_t       *buffer;         /* bytes read ahead, [head, tail); NULL while there are none */
+    size_t         head, tail, capacity;
+    bool           in_frame; /* a header was read: */
+    uint64_t       frame;    /* size of its message; afterwards, of the last one */
+    yoke_message  *partial;  /* what a call that ran out of time had received of it, or NULL */
+    size_t         partial_size, partial_capacity;
+    uint64_t       dropping; /* bytes still to come of a message that was skipped */
+    uint64_t       came;     /* bytes read of the stream so far */
+    yoke__luggage *luggage;  /* what came along with them, or NULL */
 
     yoke__turn       sending; /* guards the following */
     int              send_broken;
-    yoke__conn_rest *rest;  /* or NULL */
-    yoke__conn_rest *stale; /* the rest that a fork left in the child's memory, or NULL */
+    yoke__conn_rest *rest;          /* or NULL */
+    yoke__conn_rest *stale;         /* the rest that a fork left in the child's memory, or NULL */
+    yoke__handle    *share;         /* turns of the processes that send on this end, or NULL: this one only */
+    bool             share_entered; /* it is this end's turn, perhaps beyond a call */
 } yoke__conn;
 
 /* ---- conn.c ---- */
@@ -102,6 +110,8 @@ void yoke__conn_close_inherited(yoke_conn *const *keep, size_t count);
 
 /* Sends one message. As yoke_conn_send(). */
 int yoke__conn_send(yoke__conn *conn, const void *data, size_t size, yoke__deadline deadline);
+/* The same, and a native that goes along; YOKE_NO_NATIVE: none. */
+int yoke__conn_send_with(yoke__conn *conn, const void *data, size_t size, yoke_native native, yoke__deadline deadline);
 /* Waits for the rest of an earlier message. YOKE_OK: none is left; YOKE_ETIMEDOUT; YOKE_EBROKEN. */
 int yoke__conn_flush(yoke__conn *conn, yoke__deadline deadline);
 
@@ -131,11 +141,14 @@ int yoke__conn_input(yoke__conn *conn, yoke__deadline deadline);
  * yoke__conn_close_inherited() instead; only the parent commits.
  */
 typedef struct yoke__conn_move {
-    yoke__conn *conn;
-    yoke_native native; /* still the connection's; to be inherited or sent */
-    uint32_t    flags;  /* for attach */
-    uint8_t    *unread; /* for attach; freed by commit and abort; NULL if there is none */
-    size_t      unread_size;
+    yoke__conn     *conn;
+    yoke_native     native; /* still the connection's; to be inherited or sent */
+    uint32_t        flags;  /* for attach */
+    uint8_t        *unread; /* for attach; freed by commit and abort; NULL if there is none */
+    size_t          unread_size;
+    yoke_native     more[YOKE__ARRIVALS]; /* came along with messages not yet received; the connection's too */
+    size_t          more_count;
+    yoke__reference share; /* to be carried along while it moves, as an object of the default domain; or 0 */
 } yoke__conn_move;
 
 /* YOKE_EINVAL (handle), YOKE_EMOVED, YOKE_EBUSY (another thread is using it, or a message it is sending makes no
@@ -150,5 +163,9 @@ int yoke__conn_detach(yoke_conn *conn, yoke_native *native, void **unread, size_
 /* Makes an end of what was moved. Takes the native over on success; unread is borrowed for the call. YOKE_EPROTO: flags
  * or unread make no sense. */
 int yoke__conn_attach(yoke_conn **out, yoke_native native, const void *unread, size_t unread_size, uint32_t flags);
+/* The same with all natives that such a move has, of which the first is the connection's; and how many those are. */
+int yoke__conn_attach_all(yoke_conn **out, const yoke_native *natives, size_t count, const void *unread,
+                          size_t unread_size, uint32_t flags);
+int yoke__conn_attach_count(size_t *count, const void *unread, size_t unread_size, uint32_t flags);
 
 #endif

@@ -55,6 +55,9 @@ static int read_some(yoke__conn *conn, void *out, size_t capacity, size_t *size,
         streams->cancel(&request);
     if (request.status == YOKE_OK) {
         *size = request.size;
+        conn->came += request.size;
+        if (request.arrived != YOKE_NO_NATIVE)
+            yoke__luggage_add(conn, request.arrived, conn->came - request.size, conn->came);
         return YOKE_OK;
     }
     if (request.status != YOKE_ETIMEDOUT)
@@ -140,6 +143,7 @@ int yoke__conn_header(yoke__conn *conn, yoke__deadline deadline)
             YOKE_TRY(fill(conn, deadline));
             continue;
         }
+        yoke__luggage_header(conn, conn->came - buffered(conn));
         conn->head += (size_t)used;
         conn->in_frame = true;
     }

@@ -16,6 +16,7 @@ typedef struct outgoing {
     const yoke_stream_part *parts;
     size_t                  count;
     size_t                  total;
+    const yoke_native      *native; /* to go along with the first byte, or NULL */
 } outgoing;
 
 /* Copies bytes [from, from + size). */
@@ -44,9 +45,11 @@ int yoke__conn_flush(yoke__conn *conn, yoke__deadline deadline)
     int64_t native = conn->rest->request.native;
     free(conn->rest);
     conn->rest = NULL;
+    if (status != YOKE_OK)
+        conn->send_broken = YOKE_EBROKEN;
+    yoke__share_leave(conn);
     if (status == YOKE_OK)
         return YOKE_OK;
-    conn->send_broken = YOKE_EBROKEN;
     return yoke_backend_fail(YOKE_EBROKEN, native, "connection: an earlier message broke off while it was sent");
 }
 
@@ -103,12 +106,15 @@ static void transmit(yoke__conn *conn, yoke_stream_request *request, const outgo
     request->done = NULL;
     request->wait_next = true;
     request->tentative = deadline != INT64_MAX;
-    streams->write(conn->stream, request, frames->parts, frames->count);
+    if (frames->native != NULL)
+        streams->write_with(conn->stream, request, frames->parts, frames->count, *frames->native);
+    else
+        streams->write(conn->stream, request, frames->parts, frames->count);
     if (!request->done_at_once && streams->wait(request, yoke__deadline_left(deadline, INT64_MAX)) != YOKE_OK)
         streams->cancel(request);
 }
 
-static int send_frame(yoke__conn *conn, const outgoing *frame, yoke__deadline deadline)
+static int send_in_turn(yoke__conn *conn, const outgoing *frame, yoke__deadline deadline)
 {
     yoke_stream_request request;
     yoke__conn_rest    *rest;
@@ -118,6 +124,19 @@ static int send_frame(yoke__conn *conn, const outgoing *frame, yoke__deadline de
         return leave_rest(conn, frame, request.size, frame->total, rest);
     free(rest);
     return request.status == YOKE_OK ? YOKE_OK : send_failed(conn, &request, request.size, frame->total);
+}
+
+static int take_turn(yoke__conn *conn, size_t size, yoke__deadline deadline)
+{
+    return conn->share != NULL ? yoke__share_enter(conn, size, deadline) : YOKE_OK;
+}
+
+static int send_frame(yoke__conn *conn, const outgoing *frame, yoke__deadline deadline)
+{
+    YOKE_TRY(take_turn(conn, frame->total, deadline));
+    int rc = send_in_turn(conn, frame, deadline);
+    yoke__share_leave(conn);
+    return rc;
 }
 
 /* ---- one message ---- */
@@ -148,7 +167,7 @@ static int send_joined(yoke__conn *conn, const yoke_bytes *pieces, size_t count,
 {
     uint8_t          bytes[YOKE__FRAME_HEADER + JOINED];
     yoke_stream_part part = {bytes, join(bytes, pieces, count, size)};
-    return send_frame(conn, &(outgoing){&part, 1, part.size}, deadline);
+    return send_frame(conn, &(outgoing){&part, 1, part.size, NULL}, deadline);
 }
 
 static int send_apart(yoke__conn *conn, const yoke_bytes *pieces, size_t count, size_t size, yoke__deadline deadline)
@@ -162,7 +181,7 @@ static int send_apart(yoke__conn *conn, const yoke_bytes *pieces, size_t count, 
     parts[0] = (yoke_stream_part){header, yoke__frame_header(header, size)};
     for (size_t i = 0; i < count; i++)
         parts[i + 1] = (yoke_stream_part){pieces[i].data, pieces[i].size};
-    int rc = send_frame(conn, &(outgoing){parts, count + 1, parts[0].size + size}, deadline);
+    int rc = send_frame(conn, &(outgoing){parts, count + 1, parts[0].size + size, NULL}, deadline);
     if (parts != few)
         free(parts);
     return rc;
@@ -180,6 +199,17 @@ static int send_pieces(yoke__conn *conn, const yoke_bytes *pieces, size_t count,
 int yoke__conn_send(yoke__conn *conn, const void *data, size_t size, yoke__deadline deadline)
 {
     return send_pieces(conn, &(yoke_bytes){data, size}, 1, size, deadline);
+}
+
+int yoke__conn_send_with(yoke__conn *conn, const void *data, size_t size, yoke_native native, yoke__deadline deadline)
+{
+    uint8_t          header[YOKE__FRAME_HEADER];
+    yoke_stream_part parts[2] = {{header, yoke__frame_header(header, size)}, {data, size}};
+    YOKE_TRY(check_size(conn, size));
+    if (conn->rest != NULL)
+        YOKE_TRY(yoke__conn_flush(conn, deadline));
+    outgoing frame = {parts, 2, parts[0].size + size, native != YOKE_NO_NATIVE ? &native : NULL};
+    return send_frame(conn, &frame, deadline);
 }
 
 int yoke_conn_send(yoke_conn *handle, const void *data, size_t size, int64_t timeout)
@@ -256,12 +286,16 @@ static int send_group(yoke__conn *conn, uint8_t *room, const yoke_bytes *message
             break;
         part.size += join(room + part.size, &messages[joined], 1, messages[joined].size);
     }
-    outgoing frames = {&part, 1, part.size};
+    outgoing frames = {&part, 1, part.size, NULL};
+    YOKE_TRY(take_turn(conn, part.size, deadline));
     transmit(conn, &request, &frames, deadline);
+    int rc = YOKE_OK;
     if (request.status != YOKE_OK)
-        return group_stopped(conn, &request, &frames, messages, done);
-    *done += joined;
-    return YOKE_OK;
+        rc = group_stopped(conn, &request, &frames, messages, done);
+    else
+        *done += joined;
+    yoke__share_leave(conn);
+    return rc;
 }
 
 static int send_many(yoke__conn *conn, const yoke_bytes *messages, size_t count, size_t *done, yoke__deadline deadline)

@@ -1,8 +1,8 @@
 /* What goes over connections besides plain bytes: strings, formatted text, variants. */
-#include "conn.h"
+#include "bundle.h"
 
+#include "../backend.h"
 #include "../error.h"
-#include "../message/message.h"
 #include "../message/text.h"
 
 #include <stdarg.h>
@@ -53,18 +53,52 @@ int yoke_conn_recv_string(yoke_conn *handle, char *buffer, size_t capacity, int6
 
 /* ---- variants ---- */
 
+static int check_carries(yoke__conn *conn, const yoke__packed *packed)
+{
+    const char *kind = yoke__item_kind_name(packed->handles[0].kind);
+    if (conn->flags & YOKE__CONN_REMOTE)
+        return yoke__fail(YOKE_ENOTSUP, "connection: a %s can't be sent over a network, only plain values", kind);
+    if (!yoke__backend()->stream->carries(conn->stream))
+        return yoke__fail(YOKE_ENOTSUP,
+                          "connection: a %s can be sent through local sockets and two-way pipes only, on systems that "
+                          "can; this end takes plain values",
+                          kind);
+    return YOKE_OK;
+}
+
+/* Sending turn taken. */
+static int send_bundle(yoke__conn *conn, const yoke__packed *packed, yoke__deadline deadline)
+{
+    yoke__bundle *bundle;
+    yoke_native   native;
+    size_t        size;
+    YOKE_TRY(check_carries(conn, packed));
+    YOKE_TRY(yoke__bundle_make(&bundle, conn, packed));
+    const void *data = yoke__bundle_data(bundle, &size, &native);
+    int         rc = yoke__conn_send_with(conn, data, size, native, deadline);
+    yoke__bundle_end(bundle, rc >= 0);
+    return rc;
+}
+
+static int send_with_handles(yoke_conn *handle, const yoke__packed *packed, yoke__deadline deadline)
+{
+    yoke__conn *conn;
+    YOKE_TRY(yoke__conn_begin(&conn, handle, YOKE_STREAM_WRITE, deadline));
+    int rc = send_bundle(conn, packed, deadline);
+    yoke__conn_end(conn, YOKE_STREAM_WRITE);
+    return rc;
+}
+
 int yoke_conn_send_variant(yoke_conn *conn, const yoke_item *item, int64_t timeout)
 {
-    yoke__packed packed;
+    yoke__deadline deadline = yoke__deadline_after(timeout);
+    yoke__packed   packed;
     if (item == NULL)
         return yoke__fail(YOKE_EINVAL, "yoke_conn_send_variant: item is NULL");
     YOKE_TRY(yoke__pack(&packed, item));
     int rc;
     if (packed.handle_count > 0)
-        rc = yoke__fail(YOKE_ENOTSUP,
-                        "yoke_conn_send_variant: a connection carries plain values only, and there is a "
-                        "handle of a %s among them",
-                        yoke__item_kind_name(packed.handles[0].kind));
+        rc = send_with_handles(conn, &packed, deadline);
     else
         rc = yoke_conn_send(conn, packed.data, packed.size, timeout);
     yoke__packed_free(&packed);
@@ -74,7 +108,13 @@ int yoke_conn_send_variant(yoke_conn *conn, const yoke_item *item, int64_t timeo
 /* Turns a message just received into a variant, or leaves it to be received again. */
 static int message_to_variant(yoke__conn *conn, yoke_variant **out, yoke_message *message)
 {
-    int rc = yoke__unpack(out, yoke_message_data(message), yoke_message_size(message), NULL, NULL);
+    const void *data = yoke_message_data(message);
+    size_t      size = yoke_message_size(message);
+    int         rc;
+    if (yoke__bundle_is(data, size))
+        rc = yoke__bundle_receive(out, conn, data, size);
+    else
+        rc = yoke__unpack(out, data, size, NULL, NULL);
     if (rc == YOKE_OK) {
         yoke_message_free(message);
         return YOKE_OK;

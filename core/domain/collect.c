@@ -1,6 +1,7 @@
 /*
- * Which objects are still wanted. Those in reference tables are (their count tells), and those that a wanted carrier
- * shows: messages of a queue, arguments of a start record. The rest goes, cycles included. And how counts and lists are
+ * Which objects are still wanted. Those in reference tables are (their count tells), those that something outside of the
+ * domain keeps (a message on a connection), and those that a wanted carrier shows: messages of a queue, arguments of a
+ * start record. The rest goes, cycles included. And how counts and lists are
  * taken anew after a holder of the registry lock died.
  */
 #include "directory.h"
@@ -62,6 +63,12 @@ static bool follow_marks(yoke_domain *domain)
     return any;
 }
 
+static bool wanted_outside(yoke_domain *domain, const yoke__entry *entry, uint32_t index)
+{
+    const yoke__object_type *type = type_of(entry);
+    return type && type->wanted && type->wanted(domain, id_of(entry, index), yoke__entry_object(domain, entry));
+}
+
 static void mark_held(yoke_domain *domain)
 {
     for (uint32_t i = 1, n = entry_count(domain); i < n; i++) {
@@ -69,7 +76,8 @@ static void mark_held(yoke_domain *domain)
         if (state_of(entry) != YOKE__ENTRY_LIVE)
             continue;
         uint32_t count = yoke__a32_load_relaxed(&entry->count) & YOKE__COUNT_MASK;
-        yoke__a32_store_relaxed(&entry->count, count ? count | YOKE__COUNT_MARK : 0);
+        bool     held = count || wanted_outside(domain, entry, i);
+        yoke__a32_store_relaxed(&entry->count, held ? count | YOKE__COUNT_MARK : 0);
     }
 }
 

@@ -12,13 +12,14 @@ struct yoke_domain {
     uint32_t             magic; /* YOKE__HANDLE_MAGIC | YOKE__KIND_DOMAIN while open */
     uint32_t             opens; /* how often this process opened it; under the process lock */
     yoke_memory          memory;
-    yoke__domain_layout *layout;  /* == memory.base */
-    yoke__a32            token;   /* this process's; 0 until claimed, and again in a forked child */
-    uint32_t             put_off; /* registry lock held: how often an object has put this recovery off (object.h) */
-    yoke__a64            kept;    /* of messages that were got, to be freed soon; queue/cool.c */
-    bool                 named;
-    char                 name[YOKE__NAME_SIZE]; /* "" if private */
-    yoke_domain         *next;                  /* all domains of this process, for the fork hooks */
+    yoke__domain_layout *layout; /* == memory.base */
+    yoke__a32            token;  /* this process's; 0 until claimed, and again in a forked child */
+    bool         for_messages;   /* a message opened it, for as long as this process lives; under the process lock */
+    uint32_t     put_off;        /* registry lock held: how often an object has put this recovery off (object.h) */
+    yoke__a64    kept;           /* of messages that were got, to be freed soon; queue/cool.c */
+    bool         named;
+    char         name[YOKE__NAME_SIZE]; /* "" if private */
+    yoke_domain *next;                  /* all domains of this process, for the fork hooks */
 };
 
 /* Makes the private domain of this process family on first use. */
@@ -27,6 +28,9 @@ int yoke__domain_default(yoke_domain **out);
 yoke_domain *yoke__domain_existing(void);
 /* domain, or the default one if NULL; checks the handle. */
 int yoke__domain_of(yoke_domain **out, yoke_domain *domain);
+/* Opens a named domain that a message speaks of. It stays open for as long as this process lives, since nobody else would
+ * know when to close it. As yoke_domain_open() with YOKE_OPEN. */
+int yoke__domain_open_for_messages(yoke_domain **out, const char *name);
 /* In a child: maps an inherited private domain and makes it the default one. Validates before it trusts: YOKE_EPROTO
  * with a reason. Takes the native over on success. */
 int yoke__domain_adopt(yoke_domain **out, yoke_native native, uint64_t reserve, uint64_t id);

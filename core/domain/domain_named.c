@@ -279,6 +279,19 @@ int yoke_domain_open(yoke_domain **out, const char *name, const yoke_domain_opti
     return rc;
 }
 
+int yoke__domain_open_for_messages(yoke_domain **out, const char *name)
+{
+    YOKE_TRY(yoke_domain_open(out, name, YOKE_OPTIONS(yoke_domain_options, .mode = YOKE_OPEN)));
+    yoke__domains_lock();
+    bool again = (*out)->for_messages;
+    (*out)->for_messages = true;
+    yoke__domains_unlock();
+    if (again) {
+        yoke_domain_close(*out); /* once is enough */
+    }
+    return YOKE_OK;
+}
+
 /* Somebody may have removed the name by hand, and another domain may have it by now. */
 static bool has_name(const yoke_domain *domain)
 {

@@ -120,7 +120,7 @@ typedef struct yoke__header {
     yoke__a32 death_epoch;           /* bumped for each death found, after its recovery */
     uint64_t  created;               /* when, in seconds since 1970 */
     uint32_t  permissions;           /* who is admitted: POSIX mode bits; 0 if private */
-    uint32_t  reserved_mostly;
+    yoke__a32 parcels; /* hint: messages on their way over connections that refer to objects; registry lock */
     /* -- registry lock and what it guards */
     _Alignas(64) yoke__a32 registry; /* owner word */
     yoke__a32 participants_live;     /* hint */

@@ -28,6 +28,9 @@ typedef enum yoke__kind {
     YOKE__KIND_BARRIER,
     YOKE__KIND_SHAREABLE,
     YOKE__KIND_LISTENER, /* handles only */
+    YOKE__KIND_FILE,     /* handles only */
+    YOKE__KIND_SHARE,    /* turns at an end of a connection that several processes send on */
+    YOKE__KIND_PARCEL,   /* what a message on a connection refers to, while it is on its way */
     YOKE__KIND_COUNT
 } yoke__kind;
 
@@ -66,6 +69,9 @@ typedef struct yoke__object_type {
     /* Calls visit for each reference in flight that the object carries (messages, start records). */
     void (*references)(yoke_domain *domain, yoke__id id, void *object,
                        void (*visit)(void *user, yoke__reference reference), void *user);
+    /* No table shows it: does something outside of the domain keep it all the same? NULL: nothing does. Nobody waits in
+     * here. */
+    bool (*wanted)(yoke_domain *domain, yoke__id id, const void *object);
     /* Who keeps a thread ({token:32 | thread:32}) from getting the object that it waits for (sync/deadlock.h): how many,
      * at most `most`, with YOKE__BLOCKERS_ALL if it goes on once any of them has let go. Unlike the others without any lock, on an object that may be gone: it must not fault or loop. NULL:
      * can't be told. */

@@ -37,7 +37,7 @@ yoke__kind yoke__kind_of_handle(uint32_t kind);
 int  yoke__pack(yoke__packed *out, const yoke_item *item);
 void yoke__packed_free(yoke__packed *packed);
 
-/* Turns position into an open handle of that kind, whose ownership goes to the variant. */
+/* Turns position into an open handle of that kind, whose ownership goes to the variant; NULL: nil stands there. */
 typedef int yoke__open_handle(void *user, uint32_t kind, uint32_t position, void **handle);
 /* Builds a variant from bytes of whatever origin: bounded in depth and in memory (at most 128 times size, and 16 KiB).
  * YOKE_EPROTO: not one whole value of the kinds known; YOKE_ENOMEM; what open answers. open NULL: handles are refused.
@@ -45,6 +45,8 @@ typedef int yoke__open_handle(void *user, uint32_t kind, uint32_t position, void
 int yoke__unpack(yoke_variant **out, const void *data, size_t size, yoke__open_handle *open, void *user);
 /* Borrowed handle inside a variant, or NULL with YOKE_ETYPE noted. */
 void *yoke__variant_handle(const yoke_variant *variant, uint32_t kind);
+/* Closes a handle of that kind (YOKE_H_...); of any other kind it does nothing. */
+void yoke__close_any(uint32_t kind, void *handle);
 /* "queue" for YOKE_H_queue, "list" for YOKE_LIST_KIND, and so on; "unknown kind" for what is none. */
 const char *yoke__item_kind_name(uint32_t kind);
 

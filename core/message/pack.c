@@ -116,6 +116,8 @@ yoke__kind yoke__kind_of_handle(uint32_t kind)
         return YOKE__KIND_SEMAPHORE;
     case YOKE_H_event:
         return YOKE__KIND_EVENT;
+    case YOKE_H_file:
+        return YOKE__KIND_FILE;
     default:
         return YOKE__KIND_NONE;
     }

@@ -190,13 +190,15 @@ static uint32_t little_endian(const char *bytes)
 static int build_handle(building *b, yoke_variant *node, const msgpack_object *from)
 {
     uint32_t kind = little_endian(from->via.ext.ptr), position = little_endian(from->via.ext.ptr + 4);
-    void    *handle;
+    void    *handle = NULL;
     if (!yoke__kind_is_handle(kind))
         return yoke__fail(YOKE_EPROTO, "a message holds a handle of the unknown kind %lu", (unsigned long)kind);
     if (!b->open)
         return yoke__fail(YOKE_EPROTO, "a message holds a %s, which can't be passed this way",
                           yoke__item_kind_name(kind));
     YOKE_TRY(b->open(b->user, kind, position, &handle));
+    if (handle == NULL) /* the node is nil */
+        return YOKE_OK;
     node->kind = (uint16_t)kind;
     node->as.handle = handle;
     return YOKE_OK;

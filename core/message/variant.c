@@ -8,6 +8,7 @@
 #include <yoke/conn.h>
 #include <yoke/domain.h>
 #include <yoke/event.h>
+#include <yoke/file.h>
 #include <yoke/memory.h>
 #include <yoke/queue.h>
 #include <yoke/rlock.h>
@@ -200,12 +201,12 @@ static void *take(const yoke_variant *variant, uint32_t kind)
 YOKE_HANDLES_(ACCESSORS)
 #undef ACCESSORS
 
-static void close_handle(const yoke_variant *variant)
+void yoke__close_any(uint32_t kind, void *handle)
 {
-    switch (variant->kind) {
+    switch (kind) {
 #define CLOSE(name)                                                                                                    \
     case YOKE_H_##name:                                                                                                \
-        yoke_##name##_close(variant->as.handle);                                                                       \
+        yoke_##name##_close(handle);                                                                                   \
         break;
         YOKE_HANDLES_(CLOSE)
 #undef CLOSE
@@ -219,7 +220,7 @@ static void close_handles(const yoke_variant *variant)
     size_t parts = variant->kind == YOKE_LIST_KIND  ? variant->size
                    : variant->kind == YOKE_MAP_KIND ? variant->size * 2
                                                     : 0;
-    close_handle(variant);
+    yoke__close_any(variant->kind, variant->as.handle);
     for (size_t i = 0; i < parts; i++)
         close_handles(&variant->as.parts[i]);
 }

@@ -1,6 +1,7 @@
 /* Arguments out of their packing, in the child. */
 #include "cargo.h"
 
+#include "../backend.h"
 #include "../error.h"
 #include "../message/node.h"
 
@@ -53,8 +54,13 @@ static int open_conn(yoke_conn **out, const arrival *from, const yoke__start_ent
         *out = from->start->conns[index];
         return YOKE_OK;
     }
-    return yoke__conn_attach(out, from->start->natives[index], unread_of(from, entry), (size_t)entry->size,
-                             (uint32_t)(entry->value >> 32));
+    const uint8_t *unread = unread_of(from, entry);
+    uint32_t       flags = (uint32_t)(entry->value >> 32);
+    size_t         count;
+    YOKE_TRY(yoke__conn_attach_count(&count, unread, (size_t)entry->size, flags));
+    if (count > from->start->native_count - index)
+        return yoke__fail(YOKE_EPROTO, "what came with connection %u was not passed along", (unsigned)index);
+    return yoke__conn_attach_all(out, from->start->natives + index, count, unread, (size_t)entry->size, flags);
 }
 
 static int open_segment(yoke_shm **out, const arrival *from, const yoke__start_entry *entry)
@@ -72,6 +78,25 @@ static int open_segment(yoke_shm **out, const arrival *from, const yoke__start_e
     return YOKE_OK;
 }
 
+/* A forked child has the descriptor itself, and the parent's handle in its memory, which is not this one. */
+static int open_file(yoke_file **out, const arrival *from, const yoke__start_entry *entry)
+{
+    const yoke_process_ops *process = yoke__backend()->process;
+    yoke_native             native;
+
+    if (entry->value >= from->start->native_count)
+        return yoke__fail(YOKE_EPROTO, "file %llu of %zu was not passed along", (unsigned long long)entry->value,
+                          from->start->native_count);
+    native = from->start->natives[entry->value];
+    if (!from->start->conns)
+        return yoke_file_create(out, native);
+    YOKE_TRY(process->native_duplicate(&native, native));
+    int rc = yoke_file_create(out, native);
+    if (rc < 0)
+        process->native_close(native);
+    return rc;
+}
+
 static int open_object(yoke__handle **out, const arrival *from, const yoke__start_entry *entry)
 {
     if (entry->what == YOKE__ENTRY_ABROAD)
@@ -87,6 +112,7 @@ static int open_entry(void *user, uint32_t kind, uint32_t position, void **handl
     yoke_domain             *domain = NULL;
     yoke_conn               *conn = NULL;
     yoke_shm                *shm = NULL;
+    yoke_file               *file = NULL;
 
     if (position >= from->entry_count || yoke__block_entries(from->block)[position].kind != kind)
         return yoke__fail(YOKE_EPROTO, "the start record has no handle of kind %u at position %u", (unsigned)kind,
@@ -105,6 +131,10 @@ static int open_entry(void *user, uint32_t kind, uint32_t position, void **handl
     case YOKE__ENTRY_CONN:
         YOKE_TRY(open_conn(&conn, from, entry));
         *handle = conn;
+        return YOKE_OK;
+    case YOKE__ENTRY_FILE:
+        YOKE_TRY(open_file(&file, from, entry));
+        *handle = file;
         return YOKE_OK;
     case YOKE__ENTRY_SEGMENT:
         YOKE_TRY(open_segment(&shm, from, entry));

@@ -45,6 +45,15 @@ static int stow_domain(yoke__start_entry *entry, const void *item)
     return YOKE_OK;
 }
 
+/* NULL: there is none. */
+static int check_room(const yoke__cargo *cargo)
+{
+    if (cargo && cargo->native_count < cargo->native_room)
+        return YOKE_OK;
+    return yoke__fail(YOKE_EMSGSIZE, "one start can carry %d connections, segments and files, not more",
+                      YOKE__START_NATIVES);
+}
+
 /* The end is out of use from here on, until it is delivered or the cargo freed. */
 static int stow_conn(yoke__cargo *cargo, yoke__start_entry *entry, const yoke__packed_handle *from)
 {
@@ -52,17 +61,23 @@ static int stow_conn(yoke__cargo *cargo, yoke__start_entry *entry, const yoke__p
     yoke__conn_move *move = &cargo->moves[index];
     yoke_conn       *conn = (yoke_conn *)(uintptr_t)from->handle;
 
-    if (index == YOKE__START_NATIVES)
-        return yoke__fail(YOKE_EMSGSIZE, "one start can carry %d connections, not more", YOKE__START_NATIVES);
+    YOKE_TRY(check_room(cargo));
     YOKE_TRY(yoke__conn_move_prepare(move, conn));
+    if (move->more_count > cargo->native_room - index - 1) {
+        yoke__conn_move_abort(move);
+        return check_room(NULL);
+    }
     entry->what = YOKE__ENTRY_CONN;
     entry->value = (uint64_t)move->flags << 32 | (uint32_t)index;
     entry->size = move->unread_size;
+    entry->share = move->share;
     cargo->natives[index] = move->native;
     cargo->conns[index] = conn;
     cargo->given[index] = (from->flags & 1u) != 0;
     cargo->unread_size += move->unread_size;
     cargo->native_count++;
+    for (size_t i = 0; i < move->more_count; i++)
+        cargo->natives[cargo->native_count++] = move->more[i];
     return YOKE_OK;
 }
 
@@ -73,9 +88,7 @@ static int stow_segment(yoke__cargo *cargo, yoke__start_entry *entry, const void
     yoke_shm         *shm = (yoke_shm *)(uintptr_t)item;
     yoke__shm_passage passed = {.native = YOKE_NO_NATIVE};
 
-    if (index == YOKE__START_NATIVES)
-        return yoke__fail(YOKE_EMSGSIZE, "one start can carry %d connections and segments, not more",
-                          YOKE__START_NATIVES);
+    YOKE_TRY(check_room(cargo));
     YOKE_TRY(yoke__shm_pass(&passed, shm));
     entry->what = YOKE__ENTRY_SEGMENT;
     entry->value = yoke__segment_entry(index, &passed);
@@ -83,6 +96,20 @@ static int stow_segment(yoke__cargo *cargo, yoke__start_entry *entry, const void
     cargo->shms[index] = shm;
     cargo->flights[index] = passed.flight;
     cargo->native_count++;
+    return YOKE_OK;
+}
+
+/* A copy is the child's; this process keeps its own. */
+static int stow_file(yoke__cargo *cargo, yoke__start_entry *entry, const void *item)
+{
+    yoke_native native = yoke_file_native(item);
+
+    if (native == YOKE_NO_NATIVE)
+        return yoke__noted();
+    YOKE_TRY(check_room(cargo));
+    entry->what = YOKE__ENTRY_FILE;
+    entry->value = cargo->native_count;
+    cargo->natives[cargo->native_count++] = native;
     return YOKE_OK;
 }
 
@@ -98,6 +125,8 @@ static int stow(yoke__cargo *cargo, size_t position, const yoke_domain *home)
         return stow_domain(entry, from->handle);
     if (from->kind == YOKE_H_shm)
         return stow_segment(cargo, entry, from->handle);
+    if (from->kind == YOKE_H_file)
+        return stow_file(cargo, entry, from->handle);
     if (yoke__kind_of_handle(from->kind) == YOKE__KIND_NONE)
         return yoke__fail(YOKE_ENOTSUP, "handles of kind %u can't be passed to a process", (unsigned)from->kind);
     return stow_object(cargo, entry, from->handle, home);
@@ -133,12 +162,20 @@ static int check_items(const yoke_item *items, const char *name)
     return check_size(bytes_of(items, 0), name);
 }
 
+/* At most so many natives has a handle of that kind. */
+static size_t natives_of(uint32_t kind)
+{
+    if (kind == YOKE_H_conn)
+        return 1 + YOKE__ARRIVALS;
+    return kind == YOKE_H_shm || kind == YOKE_H_file;
+}
+
 static int allocate(yoke__cargo *cargo)
 {
     size_t count = cargo->packed.handle_count, conns = 0;
 
     for (size_t i = 0; i < count; i++)
-        conns += cargo->packed.handles[i].kind == YOKE_H_conn || cargo->packed.handles[i].kind == YOKE_H_shm;
+        conns += natives_of(cargo->packed.handles[i].kind);
     cargo->entries = calloc(count, sizeof *cargo->entries);
     cargo->kept = calloc(count, sizeof *cargo->kept);
     if (!cargo->entries || !cargo->kept)
@@ -146,6 +183,7 @@ static int allocate(yoke__cargo *cargo)
     if (conns == 0)
         return YOKE_OK;
     conns = conns < YOKE__START_NATIVES ? conns : YOKE__START_NATIVES;
+    cargo->native_room = conns;
     cargo->moves = calloc(conns, sizeof *cargo->moves);
     cargo->natives = calloc(conns, sizeof *cargo->natives);
     cargo->conns = calloc(conns, sizeof *cargo->conns);
@@ -203,7 +241,7 @@ void yoke__cargo_free(yoke__cargo *cargo)
     for (size_t i = 0; i < cargo->native_count; i++) {
         if (cargo->conns[i])
             yoke__conn_move_abort(&cargo->moves[i]);
-        else
+        else if (cargo->shms[i])
             yoke__shm_stay(cargo->shms[i], cargo->flights[i]);
     }
     for (size_t i = 0; i < cargo->kept_count; i++)

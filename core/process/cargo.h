@@ -6,6 +6,7 @@
 #define YOKE_CORE_PROCESS_CARGO_H
 
 #include "../connection/conn.h"
+#include "../connection/file.h"
 #include "../memory/shm.h"
 #include "../message/message.h"
 #include "family.h"
@@ -15,10 +16,11 @@
 typedef struct yoke__cargo {
     yoke__packed       packed;
     yoke__start_entry *entries; /* one per packed handle */
-    yoke__conn_move   *moves;   /* connections, in order of the natives; unused where a native is a segment's */
+    yoke__conn_move   *moves;   /* connections, in order of the natives; unused where a native is something else's */
     yoke_native       *natives;
-    yoke_conn        **conns;   /* their handles; NULL where a native is a segment's */
-    yoke_shm         **shms;    /* handles of segments; NULL where a native is a connection's */
+    size_t             native_room;
+    yoke_conn        **conns;   /* their handles; NULL where a native is not a connection's first */
+    yoke_shm         **shms;    /* handles of segments; NULL where a native is something else's */
     uint32_t          *flights; /* slots of segments on their way, + 1 */
     bool              *given;
     size_t             native_count;

@@ -27,6 +27,12 @@ static void copy_text(void *to, size_t size, const char *from)
 
 /* ---- the object type --------------------------------------------------------------------------------------------- */
 
+/* What an entry holds in flight, or 0. */
+static yoke__reference reference_of(const yoke__start_entry *entry)
+{
+    return entry->what == YOKE__ENTRY_OBJECT ? entry->value : entry->share;
+}
+
 static void references(yoke_domain *domain, yoke__id id, void *object,
                        void (*visit)(void *user, yoke__reference reference), void *user)
 {
@@ -36,9 +42,11 @@ static void references(yoke_domain *domain, yoke__id id, void *object,
     (void)id;
     if (!block || !yoke__a32_load_acquire(&record->carried))
         return;
-    for (uint32_t i = 0; i < block->entry_count; i++)
-        if (yoke__block_entries(block)[i].what == YOKE__ENTRY_OBJECT)
-            visit(user, yoke__block_entries(block)[i].value);
+    for (uint32_t i = 0; i < block->entry_count; i++) {
+        yoke__reference reference = reference_of(&yoke__block_entries(block)[i]);
+        if (reference)
+            visit(user, reference);
+    }
 }
 
 static bool links(yoke_domain *domain, yoke__id id, void *object, void *block, bool held)
@@ -230,8 +238,8 @@ int yoke__record_carry(yoke_domain *domain, yoke__handle *handle, yoke__start_bl
     const yoke__start_entry *entries = yoke__block_entries(block);
 
     for (uint32_t i = 0; i < block->entry_count; i++)
-        if (entries[i].what == YOKE__ENTRY_OBJECT)
-            YOKE_TRY(yoke__reference_add(domain, entries[i].value));
+        if (reference_of(&entries[i]))
+            YOKE_TRY(yoke__reference_add(domain, reference_of(&entries[i])));
     yoke__a32_store_relaxed(&record->carried, 1);
     yoke__a64_store_release(&record->block, yoke__domain_offset(domain, block)); /* shows the ids */
     yoke__alloc_give(domain, block, handle->id);
@@ -249,8 +257,8 @@ void yoke__record_drop(yoke_domain *domain, yoke__process_record *record)
     if (yoke__a32_load_acquire(&record->carried)) {
         yoke__a32_store_release(&record->carried, 0);
         for (uint32_t i = 0; i < block->entry_count; i++)
-            if (yoke__block_entries(block)[i].what == YOKE__ENTRY_OBJECT)
-                yoke__reference_drop(domain, yoke__block_entries(block)[i].value);
+            if (reference_of(&yoke__block_entries(block)[i]))
+                yoke__reference_drop(domain, reference_of(&yoke__block_entries(block)[i]));
     }
     yoke__registry_acquire(domain);
     free_block(domain, record, block);

@@ -71,7 +71,8 @@ typedef struct yoke__start_entry {
     uint32_t what; /* yoke__carried_kind */
     uint64_t value;
     uint64_t size; /* of a connection: bytes it had read ahead; they lie behind the arguments in order of the entries */
-    uint8_t  domain[YOKE__NAME_SIZE]; /* of the named domain that is meant, or that the object lies in */
+    yoke__reference share;                   /* of a connection that is shared: a reference in flight; or 0 */
+    uint8_t         domain[YOKE__NAME_SIZE]; /* of the named domain that is meant, or that the object lies in */
 } yoke__start_entry;
 
 typedef enum yoke__carried_kind {
@@ -79,9 +80,10 @@ typedef enum yoke__carried_kind {
     YOKE__ENTRY_ABROAD = 2,  /* value: id in the named domain, which the parent keeps a handle on */
     YOKE__ENTRY_CONN = 3,    /* value: {flags : 32 | index among the natives : 32} */
     YOKE__ENTRY_DOMAIN = 4,  /* named, or "" for the default one */
+    YOKE__ENTRY_FILE = 6,    /* value: index among the natives */
     YOKE__ENTRY_SEGMENT = 5, /* value: {read only : 1 | slot in flight + 1 : 31 | index among the natives : 32} */
 } yoke__carried_kind;
-_Static_assert(sizeof(yoke__start_entry) == 88, "shared layout");
+_Static_assert(sizeof(yoke__start_entry) == 96, "shared layout");
 
 extern const yoke__object_type yoke__process_type;
 

@@ -57,9 +57,10 @@ static int reference_to(yoke__reference *out, const yoke__queue *queue, const yo
         YOKE_TRY(yoke__shm_note(out, packed->handle, queue->domain));
         return yoke__reference_add(queue->domain, *out);
     }
-    /* A connection's descriptor would have to travel too. */
-    if (kind == YOKE__KIND_NONE || kind == YOKE__KIND_CONN)
-        return yoke__fail(YOKE_ENOTSUP, "a %s can't be put into a queue, only objects of its domain",
+    /* A descriptor would have to travel too. */
+    if (kind == YOKE__KIND_NONE || kind == YOKE__KIND_CONN || kind == YOKE__KIND_FILE)
+        return yoke__fail(YOKE_ENOTSUP,
+                          "a %s can't be put into a queue, only objects of its domain: send it over a connection",
                           yoke__item_kind_name(packed->kind));
     handle = yoke__handle_check(packed->handle, kind);
     if (!handle)

@@ -86,6 +86,11 @@ typedef struct yoke_memory_ops {
     /** Makes [from, to) of this process's mapping read-only, whole pages: writing there faults from now on. NULL: not
      *  possible here. */
     int (*protect)(yoke_memory *memory, uint64_t from, uint64_t to);
+    /** Marks a number for as long as any copy of *out is open: in any process, and on its way in a message that is not
+     *  received yet. Nothing else keeps the mark. NULL (both): not possible here. YOKE_EEXIST: it is marked. */
+    int (*mark)(yoke_native *out, const yoke_memory *memory, uint64_t number);
+    /** Whether it is marked; where the system can't tell, it is. Any process that maps the memory. */
+    bool (*marked)(const yoke_memory *memory, uint64_t number);
 } yoke_memory_ops;
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
@@ -297,9 +302,10 @@ struct yoke_stream_request {
     bool              wait_next; /**< this thread's next call into streams is wait() for this request: saves work */
     bool tentative; /**< a write that may soon be cancelled: no byte counts as written before there is room */
     /* The result, once the request is done. */
-    int     status; /**< YOKE_OK, or a negative code */
-    int64_t native; /**< what the system said, if status is negative */
-    size_t  size;   /**< bytes read; bytes written or certain to be written, also if status is negative */
+    int         status;  /**< YOKE_OK, or a negative code */
+    int64_t     native;  /**< what the system said, if status is negative */
+    size_t      size;    /**< bytes read; bytes written or certain to be written, also if status is negative */
+    yoke_native arrived; /**< of a read: a native that came with these bytes, the caller's now; or YOKE_NO_NATIVE */
     /* The backend's own. */
     yoke_stream         *stream;
     yoke_stream_request *next;
@@ -307,6 +313,7 @@ struct yoke_stream_request {
     void                   *waiter;
     void                   *buffer;
     const yoke_stream_part *parts;
+    yoke_native             carries;
     size_t                  capacity;
     size_t                  count;
     uint32_t                state;
@@ -357,6 +364,14 @@ typedef struct yoke_stream_ops {
     int (*take)(yoke_native *out, yoke_stream *stream);
     /** The native, which stays the stream's. */
     yoke_native (*native)(const yoke_stream *stream);
+    /** Whether natives can go along with what is written, and come along with what is read. */
+    bool (*carries)(const yoke_stream *stream);
+    /** As write; a copy of a native goes along with the first byte, if such a stream carries any. It is borrowed until
+     *  the request is done, and may be made non-blocking. Whoever reads that byte gets it, together with bytes that came
+     *  right before or after it in the stream. YOKE_ENOMEM: no descriptors, or too many are on their way; no byte has
+     *  moved then. */
+    void (*write_with)(yoke_stream *stream, yoke_stream_request *request, const yoke_stream_part *parts, size_t count,
+                       yoke_native native);
 } yoke_stream_ops;
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */

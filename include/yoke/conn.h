@@ -2,9 +2,10 @@
  * @file conn.h
  * Connections: the ends of pipes, two-way or one-way streams of messages between processes.
  *
- * An end belongs to one process. Passing it to a child that is being started moves it there, with what came in and was
- * not received yet; the giver's handle then answers #YOKE_EMOVED. So the end of the stream is seen exactly when the last
- * real user has closed. Threads of one process may use one end freely: each message goes and comes whole.
+ * An end belongs to one process. Passing it to a child that is being started, or in a message over another connection,
+ * moves it there, with what came in and was not received yet; the giver's handle then answers #YOKE_EMOVED. So the end of
+ * the stream is seen exactly when the last real user has closed. Several processes may send on one end after
+ * yoke_conn_share(). Threads of one process may use one end freely: each message goes and comes whole.
  *
  * On the wire a message is its length (4 bytes, big endian; from 2 GiB on -1 and 8 bytes more) and its bytes, as
  * Python's multiprocessing.connection has it; so a Python program may hold the other end.
@@ -120,8 +121,28 @@ YOKE_API YOKE_CHECKED int yoke_conn_send_format(yoke_conn *conn, int64_t timeout
     YOKE_FORMAT(3, 4);
 
 /**
- * Sends an item as the bytes of its MessagePack form, for yoke_conn_recv_variant() or any reader of MessagePack. As
- * yoke_conn_send(), and YOKE_ENOTSUP if there are handles in it: a connection carries plain values only.
+ * Sends an item as the bytes of its MessagePack form, for yoke_conn_recv_variant() or any reader of MessagePack.
+ *
+ * **Handles may stand in it** if the connection is a two-way pipe or a local socket (on POSIX systems): then
+ * yoke_conn_recv_variant() of this library is what reads it. What they become there:
+ * - objects of a domain (queues, locks, values, ...): the same objects, which live at least until the message is received
+ *   or dropped, whether their sender lives or not (on Linux; elsewhere #YOKE_ENOTSUP). The receiver must have a part in
+ *   their domain: that of its process family, or a named one, which it opens if need be;
+ * - connections: they move there, with what came in and was not received; this process's handle answers #YOKE_EMOVED, or
+ *   is closed if it was given (#YOKE_GIVE). Not the end itself that the message is sent through;
+ * - files (yoke_file) and segments: a second descriptor of the same open file, a handle of the same segment. The name of a
+ *   segment stays while somebody has it open; on its way it counts for nothing.
+ *
+ * A message with handles that nobody receives, since its receiver dies or closes or skips it, takes them with it. One
+ * message carries at most 240 descriptors, a connection counting as one or more, a domain as one. Systems bound how many
+ * are on their way at once, and how deep connections lie in messages of connections that are passed themselves.
+ *
+ * As yoke_conn_send(), and
+ * @retval YOKE_ENOTSUP  There are handles in it, and this connection can't carry them (TCP, one-way pipes).
+ * @retval YOKE_EMSGSIZE Also: too many handles, or more than 4 GiB.
+ * @retval YOKE_EBUSY    A connection in it is in use by another thread, or stands in it twice.
+ * @retval YOKE_EINVAL   Also: a closed or wrong handle; the end itself that the message is sent through.
+ * After #YOKE_BEGUN handles in it count as sent. After a failure all are as they were.
  */
 YOKE_API YOKE_CHECKED int yoke_conn_send_variant(yoke_conn *conn, const yoke_item *item, int64_t timeout);
 
@@ -171,8 +192,17 @@ YOKE_API YOKE_CHECKED int yoke_conn_recv_string(yoke_conn *conn, char *buffer, s
 YOKE_API YOKE_CHECKED int yoke_conn_recv_message(yoke_conn *conn, yoke_message **out, int64_t timeout);
 
 /**
- * Receives one message as a variant; free it with yoke_variant_free(). As yoke_conn_recv(), and YOKE_ETYPE: its bytes are
- * no MessagePack value, or one with handles; it stays, to be received as bytes.
+ * Receives one message as a variant; free it with yoke_variant_free(), which closes the handles in it that were not taken.
+ *
+ * If handles that the sender has put into it can't be had, that is an error the first time, and the message stays: call
+ * again to have it with nil in their place, or receive it as bytes, or skip it. What could be had is not lost meanwhile.
+ *
+ * As yoke_conn_recv(), and
+ * @retval YOKE_ETYPE   Its bytes are no MessagePack value; it stays, to be received as bytes.
+ * @retval YOKE_ENOMEM  Also: this process had no descriptors left for those that came with it. It needs one more than the
+ *                      message brings. What follows is as it was.
+ * @retval YOKE_ENOENT  An object in it is gone.
+ * @retval YOKE_ENOTSUP An object in it belongs to the private domain of another process family.
  */
 YOKE_API YOKE_CHECKED int yoke_conn_recv_variant(yoke_conn *conn, yoke_variant **out, int64_t timeout);
 
@@ -187,6 +217,25 @@ YOKE_API YOKE_CHECKED int yoke_conn_skip(yoke_conn *conn, int64_t timeout);
  * @return Otherwise as yoke_conn_recv(), without YOKE_EEOF and YOKE_EBROKEN.
  */
 YOKE_API YOKE_CHECKED int yoke_conn_poll(yoke_conn *conn, int64_t timeout);
+
+/**
+ * Lets several processes send on one end: makes a second handle of it, which only sends and can be passed on like any
+ * other. From now on all handles of the end take turns at whole messages, in whatever processes they are. It can be called
+ * again, on either of them. The other side comes to the end of the stream when the last of them is closed.
+ *
+ * Receiving stays with the handle that could receive before.
+ *
+ * A process that dies while it sends a message of more than 2 KiB (over TCP: of any size) leaves a piece of it behind. Then
+ * nobody can send on that end any more: all answer #YOKE_EBROKEN, and the other side learns of it when they have closed.
+ * Dying at any other time harms nobody. A send that answered #YOKE_BEGUN keeps its turn until the library has finished it.
+ *
+ * @param out  Gets the second handle; the caller closes it. It can be passed to processes of the same family.
+ * @retval YOKE_EINVAL  Not an open connection, or an end that only receives; out is NULL.
+ * @retval YOKE_ENOMEM  No memory or descriptors.
+ * @retval YOKE_ETIMEDOUT Another thread is sending and comes to no end within a second, or an earlier message.
+ * @retval YOKE_EBROKEN, YOKE_EMOVED, YOKE_ECLOSED  As yoke_conn_send().
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_share(yoke_conn **out, yoke_conn *conn);
 
 /**
  * The descriptor (POSIX) or HANDLE (Windows) of an end, which stays the connection's. It may be watched for input by

@@ -24,7 +24,8 @@
     X(condition)                                                                                                       \
     X(event)                                                                                                           \
     X(barrier)                                                                                                         \
-    X(shareable)
+    X(shareable)                                                                                                       \
+    X(file)
 
 #define YOKE_FORWARD_(name) typedef struct yoke_##name yoke_##name;
 YOKE_HANDLES_(YOKE_FORWARD_)

@@ -33,6 +33,7 @@
 #include "domain.h"
 #include "error.h"
 #include "event.h"
+#include "file.h"
 #include "listener.h"
 #include "memory.h"
 #include "message.h"

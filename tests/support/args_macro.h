@@ -131,6 +131,8 @@ static void every_handle(void)
     const yoke_barrier   *const_barrier = barrier;
     yoke_shareable       *shareable = (yoke_shareable *)(void *)&calls_made;
     const yoke_shareable *const_shareable = shareable;
+    yoke_file            *file = (yoke_file *)(void *)&calls_made;
+    const yoke_file      *const_file = file;
     ok(kind_at(YOKE_ARGS(queue, const_queue), 0) == YOKE_H_queue &&
        kind_at(YOKE_ARGS(queue, const_queue), 1) == YOKE_H_queue);
     ok(kind_at(YOKE_ARGS(conn, const_conn), 0) == YOKE_H_conn &&
@@ -158,6 +160,8 @@ static void every_handle(void)
        kind_at(YOKE_ARGS(barrier, const_barrier), 1) == YOKE_H_barrier);
     ok(kind_at(YOKE_ARGS(shareable, const_shareable), 0) == YOKE_H_shareable &&
        kind_at(YOKE_ARGS(shareable, const_shareable), 1) == YOKE_H_shareable);
+    ok(kind_at(YOKE_ARGS(file, const_file), 0) == YOKE_H_file &&
+       kind_at(YOKE_ARGS(file, const_file), 1) == YOKE_H_file);
     ok(at(YOKE_ARGS(1, const_queue), 1)->as.p == (const void *)&calls_made);
     ok(at(YOKE_ARGS(YOKE_GIVE(conn)), 0)->flags == 1 && kind_at(YOKE_ARGS(YOKE_GIVE(conn)), 0) == YOKE_H_conn);
     ok(kind_at(YOKE_ARGS((yoke_variant *)NULL), 0) == YOKE_VARIANT_KIND);
