@@ -26,6 +26,7 @@ struct yoke__unbundled {
     home        homes[YOKE__BUNDLE_DOMAINS];
     uint32_t    home_count;
     yoke_native natives[YOKE__BUNDLE_NATIVES]; /* YOKE_NO_NATIVE: lost, or taken */
+    bool        lost;                          /* all natives, marks included: so objects may be gone as well */
     size_t      missing;
     int         code; /* why the first that is missing is */
     char        text[200];
@@ -96,13 +97,18 @@ static void unload(yoke__unbundled *to, const parts *from, yoke_native channel)
     }
 }
 
+static int no_natives(void)
+{
+    return yoke__fail(YOKE_ENOMEM, "this process had no descriptors left for those that came with it");
+}
+
 static int find_natives(const yoke__unbundled *from, uint32_t first, size_t count)
 {
     if (first > YOKE__BUNDLE_NATIVES || count > YOKE__BUNDLE_NATIVES - first)
         return damaged();
     for (size_t i = 0; i < count; i++)
         if (from->natives[first + i] == YOKE_NO_NATIVE)
-            return yoke__fail(YOKE_ENOMEM, "this process had no descriptors left for those that came with it");
+            return no_natives();
     return YOKE_OK;
 }
 
@@ -262,7 +268,7 @@ static int open_all(yoke__unbundled *to, const parts *from)
         if (rc == YOKE_EPROTO)
             return rc;
         if (rc < 0)
-            note_missing(to, rc);
+            note_missing(to, to->lost ? no_natives() : rc);
         unread += entry.size;
     }
     return YOKE_OK;
@@ -311,6 +317,7 @@ static int open_first(yoke__unbundled **out, yoke__conn *conn, const parts *from
     if (made == NULL)
         return yoke__fail(YOKE_ENOMEM, "connection: no memory for %u handles of a message", from->header.entries);
     unload(made, from, from->header.natives > 0 ? yoke__luggage_take(conn) : YOKE_NO_NATIVE);
+    made->lost = from->header.natives > 0 && made->natives[0] == YOKE_NO_NATIVE;
     int rc = open_all(made, from);
     if (rc < 0)
         yoke__unbundled_free(made);
