@@ -87,6 +87,6 @@ bool yoke__bundle_is(const void *data, size_t size);
  * YOKE_EPROTO: damaged. */
 int yoke__bundle_receive(yoke_variant **out, yoke__conn *conn, const void *data, size_t size);
 /* Closes what was not taken. NULL is fine. */
-void yoke__unbundled_free(yoke__unbundled *unbundled);
+void yoke__unbundled_free(yoke__unbundled *from);
 
 #endif
