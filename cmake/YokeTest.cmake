@@ -64,7 +64,8 @@ function(yoke_example_test name)
   endif()
   foreach(method IN LISTS arg_METHODS)
     add_test(NAME example.${name}.${method}
-      COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:example.${name}> "-DARGS=${arg_ARGS}" -DSORTED=${arg_SORTED}
+      COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:example.${name}>
+        "-DEMULATOR=${CMAKE_CROSSCOMPILING_EMULATOR}" "-DARGS=${arg_ARGS}" -DSORTED=${arg_SORTED}
         -DEXPECTED=${PROJECT_SOURCE_DIR}/docs/examples/expected/${name}.txt
         -P ${PROJECT_SOURCE_DIR}/cmake/compare_output.cmake)
     set_tests_properties(example.${name}.${method} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "example;${method}"

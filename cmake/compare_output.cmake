@@ -1,7 +1,9 @@
-# Runs PROGRAM with ARGS and compares what it prints with the file EXPECTED; with SORTED, regardless of line order.
+# Runs PROGRAM with ARGS, by EMULATOR if it is of another system, and compares what it prints with the file EXPECTED; with
+# SORTED, regardless of line order. How lines end is the system's.
 
 cmake_minimum_required(VERSION 3.20)
-execute_process(COMMAND "${PROGRAM}" ${ARGS} OUTPUT_VARIABLE output RESULT_VARIABLE status)
+execute_process(COMMAND ${EMULATOR} "${PROGRAM}" ${ARGS} OUTPUT_VARIABLE output RESULT_VARIABLE status)
+string(REPLACE "\r\n" "\n" output "${output}")
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "${PROGRAM} ended with '${status}'; it had printed:\n${output}")
 endif()

@@ -1,6 +1,6 @@
 /* A process dies between two halves of a change. The next one to acquire the lock is told, and puts things right. */
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <yoke/yoke.h>
 
 struct account {
@@ -14,7 +14,7 @@ static int die_half_way(const yoke_args *args)
 
     YOKE_TRY(yoke_lock_acquire(yoke_value_lock(shared), YOKE_FOREVER));
     account->left -= 30;
-    raise(SIGKILL);
+    _Exit(1); /* as good as killed: nothing is put right on the way out */
     account->right += 30;
     return yoke_lock_release(yoke_value_lock(shared));
 }

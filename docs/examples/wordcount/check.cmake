@@ -1,4 +1,4 @@
-# Runs PROGRAM over PATHS and compares its totals with those of `cat FILES | wc -lwc` on the same files.
+# Runs PROGRAM, by EMULATOR if it is of another system, over PATHS and compares its totals with those of `cat FILES | wc -lwc` on the same files.
 
 cmake_minimum_required(VERSION 3.20)
 function(run out)
@@ -6,11 +6,12 @@ function(run out)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "${ARGN} ended with '${status}'; it had printed:\n${output}")
   endif()
+  string(REPLACE "\r\n" "\n" output "${output}")
   set(${out} "${output}" PARENT_SCOPE)
 endfunction()
 
-run(files "${PROGRAM}" --list ${PATHS})
-run(ours "${PROGRAM}" --workers=3 --top=3 ${PATHS})
+run(files ${EMULATOR} "${PROGRAM}" --list ${PATHS})
+run(ours ${EMULATOR} "${PROGRAM}" --workers=3 --top=3 ${PATHS})
 file(WRITE "${WORK}" "${files}")
 execute_process(COMMAND sh -c "tr '\\n' '\\0' < '${WORK}' | xargs -0 cat | wc -lwc" OUTPUT_VARIABLE theirs
   RESULT_VARIABLE status)
