@@ -9,7 +9,6 @@
  */
 #include "../uv/launch.h"
 
-#include "../uv/child_signal.h"
 #include "../uv/uv.h"
 #include "process.h"
 
@@ -28,13 +27,6 @@ typedef struct entry {
     uint64_t job;   /* of a lifeline; in the child. 0: it is none */
     uint64_t is_socket;
 } entry;
-
-/* libuv asks for these on POSIX, where it catches a signal. */
-void yoke__child_signal_begin(void) {}
-void yoke__child_signal_end(int64_t started)
-{
-    (void)started;
-}
 
 int yoke__uv_own_program(char *out, size_t size)
 {

@@ -27,16 +27,40 @@ static int duplicate_socket(yoke_native *out, yoke_native native)
     return YOKE_OK;
 }
 
+static int duplicate_handle(HANDLE *out, HANDLE handle)
+{
+    HANDLE self = GetCurrentProcess();
+
+    if (!yoke__sys.DuplicateHandle(self, handle, self, out, 0, FALSE, DUPLICATE_SAME_ACCESS))
+        return yoke__windows_fail("duplicating a handle");
+    return YOKE_OK;
+}
+
+/* The copy of a lifeline's end is one as well. */
+static int duplicate_job(yoke_native copy, HANDLE job)
+{
+    HANDLE second;
+
+    YOKE_TRY(duplicate_handle(&second, job));
+    int rc = yoke__windows_lifeline_note(copy, second);
+    if (rc < 0)
+        yoke__sys.CloseHandle(second);
+    return rc;
+}
+
 int yoke__windows_native_duplicate(yoke_native *out, yoke_native native)
 {
-    HANDLE self = GetCurrentProcess(), copy;
+    HANDLE copy, job = yoke__windows_lifeline_job(native);
 
     if (yoke__windows_is_socket(native))
         return duplicate_socket(out, native);
-    if (!yoke__sys.DuplicateHandle(self, yoke__handle_of(native), self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS))
-        return yoke__windows_fail("duplicating a handle");
-    *out = yoke__native_of(copy);
-    return YOKE_OK;
+    YOKE_TRY(duplicate_handle(&copy, yoke__handle_of(native)));
+    int rc = job ? duplicate_job(yoke__native_of(copy), job) : YOKE_OK;
+    if (rc < 0)
+        yoke__sys.CloseHandle(copy);
+    else
+        *out = yoke__native_of(copy);
+    return rc;
 }
 
 /* Not the pseudo handles, which are negative. */

@@ -53,8 +53,9 @@ int yoke__windows_lifeline_note(yoke_native end, HANDLE job);
 /* The native is about to be closed: its job's handle goes as well. */
 void yoke__windows_lifeline_forget(yoke_native end);
 
-/* ---- launch.c ---- */
+/* ---- launch.c, and uv/spawn.c, whose part for this system that is ---- */
 
+int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
 int yoke__windows_claim_natives(yoke_native *out, size_t count);
 
 /* ---- environment.c ---- */

@@ -75,6 +75,20 @@
 /* Processes and modules. */
 #define YOKE__SYS_PROCESS_CALLS(X)                                                                                     \
     X(HANDLE, OpenProcess, (DWORD access, BOOL inherit, DWORD pid), (access, inherit, pid), NULL)                      \
+    X(HANDLE, CreateJobObjectW, (SECURITY_ATTRIBUTES * security, const wchar_t *name), (security, name), NULL)         \
+    X(BOOL, SetInformationJobObject, (HANDLE job, JOBOBJECTINFOCLASS what, void *data, DWORD size),                    \
+      (job, what, data, size), FALSE)                                                                                  \
+    X(BOOL, AssignProcessToJobObject, (HANDLE job, HANDLE process), (job, process), FALSE)                             \
+    X(BOOL, GenerateConsoleCtrlEvent, (DWORD event, DWORD group), (event, group), FALSE)                               \
+    X(HMODULE, LoadLibraryW, (const wchar_t *path), (path), NULL)                                                      \
+    /* what they are handed */                                                                                         \
+    X(BOOL, SetNamedPipeHandleState, (HANDLE pipe, DWORD * mode, DWORD * most, DWORD * timeout),                       \
+      (pipe, mode, most, timeout), FALSE)                                                                              \
+    X(BOOL, CancelIoEx, (HANDLE file, OVERLAPPED * at), (file, at), FALSE)                                             \
+    X(int, WSADuplicateSocketW, (SOCKET from, DWORD pid, WSAPROTOCOL_INFOW * out), (from, pid, out), SOCKET_ERROR)     \
+    X(SOCKET, WSASocketW, (int family, int type, int protocol, WSAPROTOCOL_INFOW *info, GROUP group, DWORD flags),     \
+      (family, type, protocol, info, group, flags), INVALID_SOCKET)                                                    \
+    X(int, closesocket, (SOCKET from), (from), SOCKET_ERROR)                                                           \
     X(BOOL, TerminateProcess, (HANDLE process, UINT code), (process, code), FALSE)                                     \
     X(BOOL, GetExitCodeProcess, (HANDLE process, DWORD * code), (process, code), FALSE)                                \
     X(BOOL, GetProcessTimes,                                                                                           \
