@@ -111,7 +111,8 @@ do_sanitize() {
 # One mapping is all that the thread sanitizer can see: tests whose threads meet in one process. What is suppressed stands
 # in tests/support/threads.supp, each with its reason; of the library it is one look, yoke__queue_glance().
 threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.watch_busy
-    conformance.watch_ends conformance.watch_native conformance.wait_many unit.lock unit.local unit.queue
+    conformance.watch_ends conformance.watch_native conformance.wait_many conformance.wait_conns
+    conformance.wait_listeners unit.lock unit.local unit.queue
     unit.queue_close unit.queue_redelivered unit.queue_task stress.shareable unit.shareable unit.semaphore
     unit.permits unit.event unit.condition unit.barrier"
 

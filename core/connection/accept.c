@@ -6,6 +6,7 @@
 
 #include "../backend.h"
 #include "../error.h"
+#include "../wait/many_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #define SAFE INT64_C(1000000000) /* nanoseconds that a client has at least, in a crowd too */
 
-#define GOT 1 /* a connection was made; else YOKE_OK or an error */
+#define GOT 1 /* a client is held; else YOKE_OK or an error */
 
 static void native_close(yoke_native native)
 {
@@ -61,15 +62,15 @@ void yoke__newcomers_drop(yoke__listener *listener)
 
 /* ---- newcomers ---- */
 
-/* GOT, or the code of what is wrong on this side. Takes the native over. */
-static int make(yoke__listener *listener, yoke_conn **out, yoke_native native)
+/* Who has the right to connect stays with the listener until it is accepted. */
+static int hold(yoke__listener *listener, yoke_native native)
 {
-    int rc = yoke__conn_from_socket(out, native, &listener->socket.place, listener->max_message);
-    return rc < 0 ? rc : GOT;
+    listener->held = native;
+    return GOT;
 }
 
 /* One newcomer that may have said something. */
-static int advance(yoke__listener *listener, yoke__newcomer **place, yoke_conn **out)
+static int advance(yoke__listener *listener, yoke__newcomer **place)
 {
     yoke__newcomer *newcomer = *place;
     if (newcomer->native == YOKE_NO_NATIVE) {
@@ -78,7 +79,7 @@ static int advance(yoke__listener *listener, yoke__newcomer **place, yoke_conn *
     }
     int rc = yoke__handshake_step(&newcomer->auth, newcomer->native);
     if (rc == YOKE_OK)
-        return make(listener, out, take_out(place));
+        return hold(listener, take_out(place));
     if (rc == YOKE_EBUSY && !yoke__deadline_past(newcomer->deadline))
         return YOKE_OK;
     if (rc == YOKE_EBUSY)
@@ -87,28 +88,40 @@ static int advance(yoke__listener *listener, yoke__newcomer **place, yoke_conn *
     return YOKE_OK;
 }
 
-static int advance_all(yoke__listener *listener, yoke_conn **out)
+static int advance_all(yoke__listener *listener)
 {
     int rc = YOKE_OK;
     for (size_t i = 0; i < YOKE__HANDSHAKES && rc == YOKE_OK; i++)
         if (listener->newcomers[i] != NULL)
-            rc = advance(listener, &listener->newcomers[i], out);
+            rc = advance(listener, &listener->newcomers[i]);
     return rc;
 }
 
-/* A free place, or that of who has taken longest, if that was long enough; else NULL, and *until is when it will be. */
-static yoke__newcomer **find_place(yoke__listener *listener, yoke__deadline *until)
+/* Index of a free place, or else of who has taken longest. */
+static size_t best_place(const yoke__listener *listener)
 {
-    yoke__newcomer **oldest = &listener->newcomers[0];
+    size_t oldest = 0;
     for (size_t i = 0; i < YOKE__HANDSHAKES; i++) {
-        yoke__newcomer **place = &listener->newcomers[i];
-        if (*place == NULL)
-            return place;
-        if ((*place)->safe < (*oldest)->safe)
-            oldest = place;
+        if (listener->newcomers[i] == NULL)
+            return i;
+        if (listener->newcomers[i]->safe < listener->newcomers[oldest]->safe)
+            oldest = i;
     }
-    *until = (*oldest)->safe;
-    return yoke__deadline_past(*until) ? oldest : NULL;
+    return oldest;
+}
+
+/* Whether that place is to be had: it is free, or was taken long enough. If not, *until is when it will be. */
+static bool is_to_be_had(const yoke__newcomer *newcomer, yoke__deadline *until)
+{
+    if (newcomer == NULL || yoke__deadline_past(newcomer->safe))
+        return true;
+    *until = newcomer->safe;
+    return false;
+}
+
+static bool has_place(const yoke__listener *listener, yoke__deadline *until)
+{
+    return is_to_be_had(listener->newcomers[best_place(listener)], until);
 }
 
 static void make_room(yoke__listener *listener, yoke__newcomer **place)
@@ -164,7 +177,7 @@ static bool may_connect(const yoke__listener *listener, yoke_native native)
     return peer.same_user;
 }
 
-static int take_one(yoke__listener *listener, yoke__newcomer **place, yoke_conn **out)
+static int take_one(yoke__listener *listener, yoke__newcomer **place)
 {
     yoke_native native;
     int         rc = yoke__sockets()->accept(&native, listener->socket.native);
@@ -173,23 +186,31 @@ static int take_one(yoke__listener *listener, yoke__newcomer **place, yoke_conn 
     if (place != NULL)
         return welcome(listener, place, native);
     if (may_connect(listener, native))
-        return make(listener, out, native);
+        return hold(listener, native);
     refuse(listener, native);
     return YOKE_OK;
 }
 
 /* Not without end, for those who came before have perhaps answered by now. */
-static int take_new(yoke__listener *listener, yoke_conn **out)
+static int take_new(yoke__listener *listener)
 {
     int rc = YOKE_OK;
     for (size_t i = 0; i < YOKE__HANDSHAKES && rc == YOKE_OK; i++) {
         yoke__deadline   until;
         yoke__newcomer **place = NULL;
-        if (listener->rules.key != NULL && (place = find_place(listener, &until)) == NULL)
+        if (listener->rules.key != NULL && !is_to_be_had(*(place = &listener->newcomers[best_place(listener)]), &until))
             break; /* the others wait in the system's queue */
-        rc = take_one(listener, place, out);
+        rc = take_one(listener, place);
     }
     return rc == YOKE_EBUSY ? YOKE_OK : rc;
+}
+
+int yoke__listener_step(yoke__listener *listener)
+{
+    if (listener->held != YOKE_NO_NATIVE)
+        return GOT;
+    int rc = advance_all(listener);
+    return rc == YOKE_OK ? take_new(listener) : rc;
 }
 
 /* What close makes readable. */
@@ -206,27 +227,33 @@ static int wake_native(yoke__listener *listener, yoke_native *out)
     return rc;
 }
 
+size_t yoke__listener_natives(const yoke__listener *listener, yoke_native *out, yoke__deadline *until)
+{
+    size_t         count = 0;
+    yoke__deadline room = INT64_MAX;
+    if (has_place(listener, &room))
+        out[count++] = listener->socket.native;
+    if (room < *until)
+        *until = room;
+    for (size_t i = 0; i < YOKE__HANDSHAKES; i++) {
+        const yoke__newcomer *newcomer = listener->newcomers[i];
+        if (newcomer == NULL || newcomer->native == YOKE_NO_NATIVE)
+            continue;
+        out[count++] = newcomer->native;
+        if (newcomer->deadline < *until)
+            *until = newcomer->deadline;
+    }
+    return count;
+}
+
 /* Sleeps until something may have changed. */
 static int sleep_on(yoke__listener *listener, yoke__deadline deadline)
 {
-    yoke_native    natives[2 + YOKE__HANDSHAKES];
-    uint8_t        ready[2 + YOKE__HANDSHAKES];
-    size_t         count = 1;
-    yoke__deadline until;
+    yoke_native natives[1 + YOKE__LISTENER_NATIVES];
+    uint8_t     ready[1 + YOKE__LISTENER_NATIVES];
     YOKE_TRY(wake_native(listener, &natives[0]));
-    if (find_place(listener, &until) != NULL)
-        natives[count++] = listener->socket.native;
-    else if (until < deadline)
-        deadline = until;
-    for (size_t i = 0; i < YOKE__HANDSHAKES; i++) {
-        const yoke__newcomer *newcomer = listener->newcomers[i];
-        if (newcomer == NULL)
-            continue;
-        natives[count++] = newcomer->native;
-        if (newcomer->deadline < deadline)
-            deadline = newcomer->deadline;
-    }
-    int rc = yoke__backend()->waiting->wait_natives(natives, ready, count, yoke__deadline_left(deadline, INT64_MAX));
+    size_t count = 1 + yoke__listener_natives(listener, natives + 1, &deadline);
+    int    rc = yoke__backend()->waiting->wait_natives(natives, ready, count, yoke__deadline_left(deadline, INT64_MAX));
     return rc == YOKE_ETIMEDOUT ? YOKE_OK : rc;
 }
 
@@ -239,17 +266,23 @@ static int nobody_came(yoke__listener *listener)
                       (unsigned long long)refused, listener->refusal);
 }
 
+/* Out of its place first, as with newcomers. */
+static int give_held(yoke__listener *listener, yoke_conn **out)
+{
+    yoke_native native = listener->held;
+    listener->held = YOKE_NO_NATIVE;
+    return yoke__conn_from_socket(out, native, &listener->socket.place, listener->max_message);
+}
+
 static int accept_one(yoke__listener *listener, yoke_conn **out, yoke__deadline deadline)
 {
     for (;;) {
         if (yoke__listener_closing(listener))
             return yoke__fail(YOKE_ECLOSED, "listener: it is being closed");
         bool last = yoke__deadline_past(deadline);
-        int  rc = advance_all(listener, out);
-        if (rc == YOKE_OK)
-            rc = take_new(listener, out);
+        int  rc = yoke__listener_step(listener);
         if (rc != YOKE_OK)
-            return rc < 0 ? rc : YOKE_OK;
+            return rc < 0 ? rc : give_held(listener, out);
         if (last)
             return nobody_came(listener);
         YOKE_TRY(sleep_on(listener, deadline));
@@ -263,12 +296,14 @@ static void prolong(yoke__newcomer *newcomer, int64_t pause)
 }
 
 /* Between calls nobody listens to newcomers: that is not to be their loss. */
-static void go_on(yoke__listener *listener)
+void yoke__listener_time(yoke__listener *listener, bool runs)
 {
-    int64_t pause = listener->paused != 0 ? yoke__backend()->system->now() - listener->paused : 0;
+    int64_t now = yoke__backend()->system->now();
+    int64_t pause = runs && listener->paused != 0 ? now - listener->paused : 0;
     for (size_t i = 0; i < YOKE__HANDSHAKES && pause > 0; i++)
         if (listener->newcomers[i] != NULL)
             prolong(listener->newcomers[i], pause);
+    listener->paused = runs || yoke__a32_load_acquire(&listener->waiters) > 0 ? 0 : now;
 }
 
 int yoke_listener_accept(yoke_listener *handle, yoke_conn **out, int64_t timeout)
@@ -281,10 +316,11 @@ int yoke_listener_accept(yoke_listener *handle, yoke_conn **out, int64_t timeout
         return yoke__noted();
     int rc;
     if (yoke__turn_take(&listener->accepting, deadline) == YOKE_OK) {
-        go_on(listener);
+        yoke__listener_time(listener, true);
         rc = accept_one(listener, out, deadline);
-        listener->paused = yoke__backend()->system->now();
-        yoke__turn_pass(&listener->accepting);
+        yoke__listener_time(listener, false);
+        (void)yoke__turn_pass(&listener->accepting);
+        yoke__many_ring(); /* who could not look meanwhile */
     } else {
         rc = yoke__fail(YOKE_ETIMEDOUT, "listener: another thread is still accepting");
     }

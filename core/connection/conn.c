@@ -4,6 +4,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "parcel.h"
+#include "../wait/many_list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ static int begin(yoke__conn *conn, uint32_t need, yoke__deadline deadline)
     if (rc == YOKE_OK)
         rc = broken(conn, need);
     if (rc < 0)
-        yoke__turn_pass(turn_of(conn, need));
+        (void)yoke__turn_pass(turn_of(conn, need));
     return rc;
 }
 
@@ -220,7 +221,9 @@ void yoke__conn_end(yoke__conn *conn, uint32_t need)
 {
     if (need == YOKE_STREAM_READ && conn->luggage != NULL && !conn->in_frame)
         yoke__luggage_clear(conn, conn->came - (conn->tail - conn->head));
-    yoke__turn_pass(turn_of(conn, need));
+    bool left = need == YOKE_STREAM_READ && (conn->in_frame || conn->head < conn->tail || conn->receive_broken != 0);
+    if (yoke__turn_pass(turn_of(conn, need)) || left)
+        yoke__many_ring(); /* what is left here, no native tells */
     yoke__conn_leave(conn);
 }
 
@@ -255,7 +258,7 @@ static void wake(yoke__handle *handle)
     yoke__conn *conn = handle->extra;
     interrupt(conn, false);
     if (yoke__turn_take(&conn->sending, yoke__deadline_after(YOKE__CONN_FLUSH)) == YOKE_OK)
-        yoke__turn_pass(&conn->sending);
+        (void)yoke__turn_pass(&conn->sending);
     else
         interrupt(conn, true);
 }
@@ -323,7 +326,7 @@ bool yoke__conn_flush_all(int64_t timeout)
         if (yoke__turn_take(&conn->sending, deadline) == YOKE_OK) {
             if (conn->rest != NULL && yoke__conn_flush(conn, deadline) == YOKE_ETIMEDOUT)
                 finished = false;
-            yoke__turn_pass(&conn->sending);
+            (void)yoke__turn_pass(&conn->sending);
         }
         yoke__mutex_lock(&all.mutex);
         yoke__conn *next = conn->next;

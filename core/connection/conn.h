@@ -10,6 +10,7 @@
  *   move.c    passing an end to another process
  *   share.c   several processes that send on one end
  *   luggage.c, bundle_pack.c, bundle_open.c, parcel.c   handles in messages
+ *   wait.c    an end as something to wait for besides other things
  *
  * Threads take turns at sending and at receiving, a message at a time. What a turn guards says so below; the rest is
  * constant. Locks: `all` in conn.c, and `guard`; none is held while waiting, only turns.
@@ -125,6 +126,8 @@ int yoke__conn_header(yoke__conn *conn, yoke__deadline deadline);
 int yoke__conn_payload(yoke__conn *conn, void *out, yoke__deadline deadline);
 /* The same as an owned message. Its memory grows with what comes, not with what the header claims. */
 int yoke__conn_payload_message(yoke__conn *conn, yoke_message **out, yoke__deadline deadline);
+/* Whether receiving would have an answer without reading anything more: a whole message, or why there is none. */
+bool yoke__conn_has_answer(const yoke__conn *conn);
 /* Gives a message just received back: it is the next one again. */
 void yoke__conn_unreceive(yoke__conn *conn, yoke_message *message);
 /* Whether the next message lies whole in memory, so that receiving it takes no read; *size is its size. */

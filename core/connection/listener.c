@@ -59,6 +59,9 @@ static void after_fork_in_child(void)
         listener->accepting = (yoke__turn){{0}};
         native_close(&listener->wake[0]);
         native_close(&listener->wake[1]);
+        native_close(&listener->held);
+        yoke__a32_store_relaxed(&listener->waiters, 0);
+        listener->paused = 0;
         for (size_t i = 0; i < YOKE__HANDSHAKES; i++)
             if (listener->newcomers[i] != NULL)
                 native_close(&listener->newcomers[i]->native);
@@ -98,7 +101,7 @@ static int fill(yoke__listener *listener, const yoke_listener_options *options)
 {
     YOKE_TRY(yoke__auth_rules_set(&listener->rules, options->authkey, options->authkey_size, options->digest,
                                   options->allow_old_python));
-    listener->socket.native = listener->wake[0] = listener->wake[1] = YOKE_NO_NATIVE;
+    listener->socket.native = listener->wake[0] = listener->wake[1] = listener->held = YOKE_NO_NATIVE;
     listener->max_message = options->max_message != 0 ? options->max_message : UINT64_MAX;
     listener->handshake_time = nanoseconds(options->handshake_timeout != 0 ? options->handshake_timeout : HANDSHAKE);
     listener->allow_anyone = options->allow_anyone;
@@ -267,6 +270,7 @@ static void destroy(yoke__listener *listener)
         yoke__sockets()->unlisten(&listener->socket, listener->made_here);
     native_close(&listener->wake[0]);
     native_close(&listener->wake[1]);
+    native_close(&listener->held);
     yoke__auth_rules_wipe(&listener->rules);
     free(listener);
 }

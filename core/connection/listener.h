@@ -5,6 +5,7 @@
  *
  *   listener.c   life: making, entering, closing, what a fork means
  *   accept.c     taking clients, many handshakes at a time
+ *   wait.c       listeners and connections as something to wait for besides other things
  *   client.c     the other side
  *   auth.c       the handshake; address.c: where
  */
@@ -24,7 +25,8 @@ struct yoke_listener {
     yoke__handle handle; /* extra: the yoke__listener */
 };
 
-#define YOKE__HANDSHAKES 64u /* at a time */
+#define YOKE__HANDSHAKES       64u /* at a time */
+#define YOKE__LISTENER_NATIVES (1u + YOKE__HANDSHAKES)
 
 /* A client that is proving its key. */
 typedef struct yoke__newcomer {
@@ -49,9 +51,11 @@ typedef struct yoke__listener {
 
     yoke__turn      accepting;                   /* guards the following */
     yoke__newcomer *newcomers[YOKE__HANDSHAKES]; /* or NULL; each changes by one store, for a fork's sake */
-    int64_t         paused;                      /* when the last call ended: newcomers' time stood still since */
-    char            refusal[200];                /* why the last one was refused */
-    yoke__a64       refused;                     /* written with the turn only */
+    yoke_native     held;                        /* a client that has the right and was not accepted yet */
+    int64_t         paused;       /* when the last call ended: newcomers' time has stood still since; 0: it runs */
+    yoke__a32       waiters;      /* of yoke_wait: meanwhile it runs */
+    char            refusal[200]; /* why the last one was refused */
+    yoke__a64       refused;      /* written with the turn only */
 } yoke__listener;
 
 /* ---- listener.c ---- */
@@ -69,6 +73,17 @@ bool            yoke__listener_closing(const yoke__listener *listener);
 
 /* Sends all newcomers away. By the only user. */
 void yoke__newcomers_drop(yoke__listener *listener);
+
+/* With the turn of accepting: */
+
+/* Goes on with what can be done without waiting. 1: a client is `held`; YOKE_OK: nobody has come that far; or the code
+ * with which accepting fails. */
+int yoke__listener_step(yoke__listener *listener);
+/* What becomes readable when there is something to be done, at most YOKE__LISTENER_NATIVES, and lowers *until to when
+ * there will be anyway. */
+size_t yoke__listener_natives(const yoke__listener *listener, yoke_native *out, yoke__deadline *until);
+/* Newcomers' time runs from now on, or stands still. */
+void yoke__listener_time(yoke__listener *listener, bool runs);
 
 /* ---- client.c ---- */
 

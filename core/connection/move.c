@@ -4,6 +4,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "../message/message.h"
+#include "../wait/many_list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -114,16 +115,18 @@ static int take_turns(yoke__conn *conn, yoke__deadline deadline)
     if (yoke__turn_take(&conn->receiving, deadline) == YOKE_OK) {
         if (yoke__turn_take(&conn->sending, deadline) == YOKE_OK)
             return YOKE_OK;
-        yoke__turn_pass(&conn->receiving);
+        (void)yoke__turn_pass(&conn->receiving);
     }
     return yoke__fail(YOKE_EBUSY, "connection: it can't be passed on while it is in use by another thread, or stands "
                                   "elsewhere in what is passed");
 }
 
+/* Who waits for several things could not look meanwhile. */
 static void pass_turns(yoke__conn *conn)
 {
-    yoke__turn_pass(&conn->sending);
-    yoke__turn_pass(&conn->receiving);
+    (void)yoke__turn_pass(&conn->sending);
+    (void)yoke__turn_pass(&conn->receiving);
+    yoke__many_ring();
 }
 
 int yoke__conn_move_prepare(yoke__conn_move *move, yoke_conn *handle)

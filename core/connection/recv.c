@@ -114,6 +114,23 @@ int yoke__conn_input(yoke__conn *conn, yoke__deadline deadline)
 
 /* ---- a message ---- */
 
+bool yoke__conn_has_answer(const yoke__conn *conn)
+{
+    uint64_t frame = conn->frame;
+    size_t   have = buffered(conn) + conn->partial_size;
+    if (conn->receive_broken != 0)
+        return true;
+    if (conn->dropping > 0)
+        return false;
+    if (!conn->in_frame) {
+        int used = have > 0 ? yoke__frame_parse(conn->buffer + conn->head, have, &frame) : 0;
+        if (used <= 0)
+            return used < 0;
+        have -= (size_t)used;
+    }
+    return frame > conn->max_message || have >= frame;
+}
+
 /* Drops what is left of a message that was skipped. */
 static int drop(yoke__conn *conn, yoke__deadline deadline)
 {

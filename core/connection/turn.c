@@ -19,8 +19,17 @@ int yoke__turn_take(yoke__turn *turn, yoke__deadline deadline)
     return YOKE_OK;
 }
 
-void yoke__turn_pass(yoke__turn *turn)
+bool yoke__turn_try(yoke__turn *turn)
 {
-    if (yoke__a32_exchange_acq_rel(&turn->word, FREE) == CONTENDED)
-        yoke__backend()->waiting->wake_local((const uint32_t *)&turn->word, 1);
+    uint32_t expected = FREE;
+    return yoke__a32_cas_acq_rel(&turn->word, &expected, TAKEN) ||
+           yoke__a32_exchange_acq_rel(&turn->word, CONTENDED) == FREE;
+}
+
+bool yoke__turn_pass(yoke__turn *turn)
+{
+    if (yoke__a32_exchange_acq_rel(&turn->word, FREE) != CONTENDED)
+        return false;
+    yoke__backend()->waiting->wake_local((const uint32_t *)&turn->word, 1);
+    return true;
 }

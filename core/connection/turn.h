@@ -10,7 +10,10 @@ typedef struct yoke__turn {
 } yoke__turn;
 
 /* YOKE_OK or YOKE_ETIMEDOUT; notes nothing. */
-int  yoke__turn_take(yoke__turn *turn, yoke__deadline deadline);
-void yoke__turn_pass(yoke__turn *turn);
+int yoke__turn_take(yoke__turn *turn, yoke__deadline deadline);
+/* The same without waiting. False: another thread has it, whose pass will tell that somebody asked. */
+bool yoke__turn_try(yoke__turn *turn);
+/* True: others have asked for it. */
+bool yoke__turn_pass(yoke__turn *turn);
 
 #endif

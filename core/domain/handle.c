@@ -9,6 +9,7 @@
 #include "../error.h"
 #include "../local.h"
 #include "../wait/hub.h"
+#include "../wait/many_list.h"
 #include "participant.h"
 
 #include <stdlib.h>
@@ -287,7 +288,7 @@ static void wait_for_users(yoke__handle *handle, void (*wake)(yoke__handle *hand
     while ((users = yoke__a32_load_acquire(&handle->users)) != 0) {
         if (wake)
             wake(handle);
-        yoke__waiters_ring();
+        yoke__many_ring();
         (void)yoke__backend()->waiting->wait_local((const uint32_t *)&handle->users, users, YOKE__SLICE);
     }
 }

@@ -72,8 +72,6 @@ static inline void yoke__hub_closing(yoke__handle *handle)
     if (yoke__a32_load_relaxed(&handle->watched) != 0)
         yoke__hub_close(handle);
 }
-/* Rings the threads of this process that are in yoke_wait (many.c): they look whether it was for a handle of theirs. */
-void yoke__waiters_ring(void);
 
 /* -- native.c */
 

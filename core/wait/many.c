@@ -8,8 +8,8 @@
 #include "../backend.h"
 #include "../domain/participant.h"
 #include "../error.h"
-#include "../local.h"
-#include "hub.h"
+#include "many_list.h"
+#include "watchable.h"
 #include "watchers.h"
 #include "word.h"
 
@@ -21,72 +21,24 @@
 #define FEW 8
 
 typedef struct waiter {
-    struct waiter   *next; /* of all in this process; under the mutex */
+    yoke__many       listed; /* with the bells */
     yoke_wait_entry *entries;
     size_t           count;
-    yoke_native     *natives; /* those of entries, then those of the bells */
+    size_t           most;    /* of own natives */
+    bool             words;   /* some entry has a word: its changer may be killed before it rings */
+    yoke_native     *natives; /* those of the bells, then those of entries */
     uint8_t         *ready;
-    size_t          *owners; /* entry of each native */
-    size_t           own_count;
-    yoke__bell     **bells;
-    size_t           bell_count;
+    size_t          *owners; /* entry of each native; of a bell nothing */
+    uint8_t         *told;   /* for each entry: its handle knows of the wait */
+    size_t           native_count;
+    yoke__deadline   until; /* when entries with natives have to be looked at again, whatever comes */
     /* Enough for a short wait. */
     yoke_native few_natives[2 * FEW];
     uint8_t     few_ready[2 * FEW];
-    size_t      few_owners[FEW];
+    size_t      few_owners[2 * FEW];
+    uint8_t     few_told[FEW];
     yoke__bell *few_bells[FEW];
 } waiter;
-
-/* ---- closing handles meanwhile ------------------------------------------------------------------------------------- */
-
-static yoke__mutex mutex = YOKE__MUTEX_INIT;
-static waiter     *waiters; /* asleep or about to be; their bells don't change until they are out of the list */
-
-static void before_fork(void)
-{
-    yoke__mutex_lock(&mutex);
-}
-
-static void after_fork_in_parent(void)
-{
-    yoke__mutex_unlock(&mutex);
-}
-
-/* Their threads are not in the child. */
-static void after_fork_in_child(void)
-{
-    yoke__mutex_reset(&mutex);
-    waiters = NULL;
-}
-
-void yoke__waiters_ring(void)
-{
-    yoke__mutex_lock(&mutex);
-    for (const waiter *w = waiters; w; w = w->next)
-        for (size_t i = 0; i < w->bell_count; i++)
-            (void)yoke__bell_ring(w->bells[i]->domain, w->bells[i]->thread);
-    yoke__mutex_unlock(&mutex);
-}
-
-static void list(waiter *w)
-{
-    yoke__fork_hook_add_at(YOKE__FORK_WATCHES, before_fork, after_fork_in_parent, after_fork_in_child);
-    yoke__mutex_lock(&mutex);
-    w->next = waiters;
-    waiters = w;
-    yoke__mutex_unlock(&mutex);
-}
-
-static void unlist(waiter *w)
-{
-    waiter **link = &waiters;
-
-    yoke__mutex_lock(&mutex);
-    while (*link != w)
-        link = &(*link)->next;
-    *link = w->next;
-    yoke__mutex_unlock(&mutex);
-}
 
 /* ---- entries ------------------------------------------------------------------------------------------------------- */
 
@@ -141,7 +93,20 @@ static void waiter_free(waiter *w)
     free(w->natives);
     free(w->ready);
     free(w->owners);
-    free(w->bells);
+    free(w->told);
+    free(w->listed.bells);
+}
+
+/* How many natives there may be, and what kinds of entries. */
+static void count_natives(waiter *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        const yoke__watchable *type = type_of(&w->entries[i]);
+        if (type && type->word)
+            w->words = true;
+        else if (type)
+            w->most += type->native ? 1 : type->natives_most;
+    }
 }
 
 static int waiter_alloc(waiter *w)
@@ -149,64 +114,84 @@ static int waiter_alloc(waiter *w)
     w->natives = w->few_natives;
     w->ready = w->few_ready;
     w->owners = w->few_owners;
-    w->bells = w->few_bells;
-    if (w->count <= FEW)
+    w->told = w->few_told;
+    w->listed.bells = w->few_bells;
+    count_natives(w);
+    if (w->count <= FEW && w->most <= FEW)
         return YOKE_OK;
-    w->natives = calloc(w->count, 2 * sizeof *w->natives);
-    w->ready = calloc(w->count, 2 * sizeof *w->ready);
-    w->owners = calloc(w->count, sizeof *w->owners);
-    w->bells = calloc(w->count, sizeof *w->bells);
-    if (w->natives && w->ready && w->owners && w->bells)
+    size_t most = w->count + w->most;
+    w->natives = calloc(most, sizeof *w->natives);
+    w->ready = calloc(most, sizeof *w->ready);
+    w->owners = calloc(most, sizeof *w->owners);
+    w->told = calloc(w->count, sizeof *w->told);
+    w->listed.bells = calloc(w->count, sizeof *w->listed.bells);
+    if (w->natives && w->ready && w->owners && w->told && w->listed.bells)
         return YOKE_OK;
     waiter_free(w);
     return yoke__fail(YOKE_ENOMEM, "no memory to wait for %zu things", w->count);
 }
 
+/* What of the entries the system can wait for now; may be other natives each time. */
 static void note_natives(waiter *w)
 {
+    w->native_count = w->listed.bell_count;
+    w->until = INT64_MAX;
     for (size_t i = 0; i < w->count; i++) {
         const yoke__watchable *type = type_of(&w->entries[i]);
-        if (!type || type->word)
+        yoke_native           *next = &w->natives[w->native_count];
+        size_t                 added = 1;
+        if (!type || type->word || yoke__a32_load_acquire(&handle_of(&w->entries[i])->closing))
             continue;
-        w->natives[w->own_count] = type->native(handle_of(&w->entries[i]));
-        w->owners[w->own_count++] = i;
+        if (type->native)
+            *next = type->native(handle_of(&w->entries[i]));
+        else
+            added = type->natives(handle_of(&w->entries[i]), next, &w->until);
+        while (added-- > 0)
+            w->owners[w->native_count++] = i;
     }
 }
 
 static yoke__bell *bell_in(const waiter *w, const yoke_domain *domain)
 {
-    for (size_t i = 0; i < w->bell_count; i++)
-        if (w->bells[i]->domain == domain)
-            return w->bells[i];
+    for (size_t i = 0; i < w->listed.bell_count; i++)
+        if (w->listed.bells[i]->domain == domain)
+            return w->listed.bells[i];
     return NULL;
 }
 
-/* This thread's bells, in each domain that an entry is of, rung from now on for what is armed. */
+/* This thread's bells, in each domain that an entry is of, rung from now on for what is armed. What is of no domain rings
+ * in the default one. */
 static int open_bells(waiter *w)
 {
     for (size_t i = 0; i < w->count; i++) {
         yoke__bell *bell;
-        if (!type_of(&w->entries[i]) || bell_in(w, handle_of(&w->entries[i])->domain))
+        if (!type_of(&w->entries[i]))
             continue;
-        YOKE_TRY(yoke__bell_mine(handle_of(&w->entries[i])->domain, &bell));
-        w->natives[w->own_count + w->bell_count] = bell->native;
-        w->bells[w->bell_count++] = bell;
+        yoke_domain *domain = handle_of(&w->entries[i])->domain;
+        if (!domain)
+            YOKE_TRY(yoke__domain_default(&domain));
+        if (bell_in(w, domain))
+            continue;
+        YOKE_TRY(yoke__bell_mine(domain, &bell));
+        w->natives[w->listed.bell_count] = bell->native;
+        w->listed.bells[w->listed.bell_count++] = bell;
     }
     return YOKE_OK;
 }
 
 static void say_watching(const waiter *w, uint32_t watching)
 {
-    for (size_t i = 0; i < w->bell_count; i++)
-        yoke__a32_store_release(&w->bells[i]->domain->layout->threads[w->bells[i]->thread].watches, watching);
+    for (size_t i = 0; i < w->listed.bell_count; i++)
+        yoke__a32_store_release(&w->listed.bells[i]->domain->layout->threads[w->listed.bells[i]->thread].watches,
+                                watching);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------- */
 
 static void clear_and_arm(const waiter *w)
 {
-    for (size_t i = 0; i < w->bell_count; i++)
-        yoke__backend()->waiting->bell_clear(w->bells[i]->native);
+    for (size_t i = 0; i < w->listed.bell_count; i++)
+        yoke__backend()->waiting->bell_clear(w->listed.bells[i]->native);
     for (size_t i = 0; i < w->count; i++) {
         yoke__handle *handle = handle_of(&w->entries[i]);
         if (has_word(&w->entries[i]) && !yoke__a32_load_acquire(&handle->closing))
@@ -218,12 +203,26 @@ static void clear_and_arm(const waiter *w)
 
 static bool look_at(yoke_wait_entry *entry)
 {
-    int status = YOKE_ECLOSED;
+    const yoke__watchable *type = type_of(entry);
+    int                    status = YOKE_ECLOSED;
 
-    if (!type_of(entry))
+    if (!type)
         return false;
     if (!yoke__a32_load_acquire(&handle_of(entry)->closing) &&
-        (!has_word(entry) || !type_of(entry)->ready(handle_of(entry), (yoke__what)entry->what, &status)))
+        (!type->ready || !type->ready(handle_of(entry), (yoke__what)entry->what, &status)))
+        return false;
+    entry->ready = true;
+    entry->status = status;
+    return true;
+}
+
+/* One of an entry's natives is readable. */
+static bool native_came(yoke_wait_entry *entry)
+{
+    const yoke__watchable *type = type_of(entry);
+    int                    status = YOKE_OK;
+
+    if (entry->ready || (!type->native && (!type->came || !type->came(handle_of(entry), &status))))
         return false;
     entry->ready = true;
     entry->status = status;
@@ -234,20 +233,20 @@ static bool look_at(yoke_wait_entry *entry)
 static int look_at_natives(waiter *w, int64_t timeout)
 {
     int found = 0;
-    int rc = yoke__backend()->waiting->wait_natives(w->natives, w->ready, w->own_count + w->bell_count, timeout);
+
+    note_natives(w);
+    if (w->native_count == 0 && timeout == 0)
+        return 0;
+    timeout = yoke__deadline_left(w->until, timeout);
+    int rc = yoke__backend()->waiting->wait_natives(w->natives, w->ready, w->native_count, timeout);
 
     if (rc == YOKE_ETIMEDOUT)
         return 0;
     if (rc < 0)
         return yoke__fail_in(rc, "waiting for %zu things", w->count);
-    for (size_t i = 0; i < w->own_count; i++) {
-        yoke_wait_entry *entry = &w->entries[w->owners[i]];
-        if (!w->ready[i] || entry->ready)
-            continue;
-        entry->ready = true;
-        entry->status = YOKE_OK;
-        found++;
-    }
+    for (size_t i = w->listed.bell_count; i < w->native_count; i++)
+        if (w->ready[i])
+            found += native_came(&w->entries[w->owners[i]]);
     return found;
 }
 
@@ -258,7 +257,7 @@ static int look(waiter *w, int64_t timeout)
 
     for (size_t i = 0; i < w->count; i++)
         found += look_at(&w->entries[i]);
-    if (w->own_count + w->bell_count == 0 && timeout == 0)
+    if (w->most + w->listed.bell_count == 0 && timeout == 0)
         return found;
     int more = look_at_natives(w, found ? 0 : timeout);
     return more < 0 ? more : found + more;
@@ -266,25 +265,38 @@ static int look(waiter *w, int64_t timeout)
 
 /* ---- sleeping ------------------------------------------------------------------------------------------------------ */
 
+/* What is being closed already is not told: nothing may be left of it but the handle. */
 static void enter_all(const waiter *w)
 {
-    for (size_t i = 0; i < w->count; i++)
-        if (type_of(&w->entries[i]))
-            yoke__handle_enter(handle_of(&w->entries[i]));
+    for (size_t i = 0; i < w->count; i++) {
+        const yoke__watchable *type = type_of(&w->entries[i]);
+        yoke__handle          *handle = handle_of(&w->entries[i]);
+        if (!type)
+            continue;
+        yoke__handle_enter(handle);
+        w->told[i] = type->waited && !yoke__a32_load_acquire(&handle->closing);
+        if (w->told[i])
+            type->waited(handle, true);
+    }
 }
 
 static void leave_all(const waiter *w)
 {
-    for (size_t i = 0; i < w->count; i++)
-        if (type_of(&w->entries[i]))
-            yoke__handle_exit(handle_of(&w->entries[i]));
+    for (size_t i = 0; i < w->count; i++) {
+        const yoke__watchable *type = type_of(&w->entries[i]);
+        if (!type)
+            continue;
+        if (w->told[i])
+            type->waited(handle_of(&w->entries[i]), false);
+        yoke__handle_exit(handle_of(&w->entries[i]));
+    }
 }
 
 /* A round found nothing: has anybody died with something of ours? Looks only once a slice. */
 static void patrol(const waiter *w)
 {
-    for (size_t i = 0; i < w->bell_count; i++)
-        (void)yoke__domain_patrol(w->bells[i]->domain);
+    for (size_t i = 0; i < w->listed.bell_count; i++)
+        (void)yoke__domain_patrol(w->listed.bells[i]->domain);
 }
 
 static int sleep_until(waiter *w, yoke__deadline deadline)
@@ -292,7 +304,8 @@ static int sleep_until(waiter *w, yoke__deadline deadline)
     for (;;) {
         bool past = yoke__deadline_past(deadline);
         clear_and_arm(w);
-        int found = look(w, past ? 0 : yoke__deadline_left(deadline, YOKE__SLICE));
+        int64_t left = w->words ? yoke__deadline_left(deadline, YOKE__SLICE) : yoke__deadline_left(deadline, INT64_MAX);
+        int     found = look(w, past ? 0 : left);
         if (found != 0)
             return found;
         if (past)
@@ -307,7 +320,7 @@ static int spin(waiter *w)
     static _Thread_local yoke__spin_luck luck;
     int                                  found = 0;
 
-    if (w->count > FEW || w->own_count > 0)
+    if (w->count > FEW || w->most > 0)
         return 0;
     yoke__spin spin = yoke__spin_begin(&luck);
     while (found == 0 && yoke__spin_for(&spin, 1))
@@ -322,9 +335,9 @@ static int sleep_in_bells(waiter *w, int64_t timeout)
     YOKE_TRY(open_bells(w));
     say_watching(w, 1);
     enter_all(w);
-    list(w);
+    yoke__many_list(&w->listed);
     int found = sleep_until(w, yoke__deadline_after(timeout));
-    unlist(w);
+    yoke__many_unlist(&w->listed);
     leave_all(w);
     say_watching(w, 0);
     return found;
@@ -332,7 +345,6 @@ static int sleep_in_bells(waiter *w, int64_t timeout)
 
 static int wait_for(waiter *w, int64_t timeout)
 {
-    note_natives(w);
     int found = look(w, 0);
     if (found == 0 && timeout > 0)
         found = spin(w);
@@ -353,36 +365,4 @@ int yoke_wait(yoke_wait_entry *entries, size_t count, int64_t timeout)
     int found = wait_for(&w, timeout);
     waiter_free(&w);
     return found;
-}
-
-/* ---- makers of entries ----------------------------------------------------------------------------------------------- */
-
-static yoke_wait_entry entry_of(yoke_wait_what what, yoke__kind kind, void *handle)
-{
-    return (yoke_wait_entry){.what = (uint32_t)what, .kind = (uint32_t)kind, .handle = handle};
-}
-
-yoke_wait_entry yoke_wait_queue_readable(yoke_queue *queue)
-{
-    return entry_of(YOKE_WAIT_READABLE, YOKE__KIND_QUEUE, queue);
-}
-
-yoke_wait_entry yoke_wait_queue_writable(yoke_queue *queue)
-{
-    return entry_of(YOKE_WAIT_WRITABLE, YOKE__KIND_QUEUE, queue);
-}
-
-yoke_wait_entry yoke_wait_process_ended(yoke_process *process)
-{
-    return entry_of(YOKE_WAIT_ENDED, YOKE__KIND_PROCESS, process);
-}
-
-yoke_wait_entry yoke_wait_event_set(yoke_event *event)
-{
-    return entry_of(YOKE_WAIT_SET, YOKE__KIND_EVENT, event);
-}
-
-yoke_wait_entry yoke_wait_semaphore_available(yoke_semaphore *semaphore)
-{
-    return entry_of(YOKE_WAIT_AVAILABLE, YOKE__KIND_SEMAPHORE, semaphore);
 }

@@ -5,7 +5,8 @@
 const yoke__watchable *yoke__watchable_of(yoke__kind kind)
 {
     static const yoke__watchable *const all[] = {&yoke__queue_watchable, &yoke__process_watchable,
-                                                 &yoke__event_watchable, &yoke__semaphore_watchable};
+                                                 &yoke__event_watchable, &yoke__semaphore_watchable,
+                                                 &yoke__conn_watchable,  &yoke__listener_watchable};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i]->kind == kind)

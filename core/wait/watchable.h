@@ -7,6 +7,7 @@
 #define YOKE_CORE_WAIT_WATCHABLE_H
 
 #include "../domain/object.h"
+#include "deadline.h"
 
 /* What is waited for. The values are those of yoke_wait_what. */
 typedef enum yoke__what {
@@ -27,9 +28,19 @@ typedef struct yoke__watchable {
      * answer. ready may take the object's locks; it notes no error. */
     yoke__a64 *(*word)(yoke__handle *handle, yoke__what what);
     bool (*ready)(yoke__handle *handle, yoke__what what, int *status);
-    /* Or both are NULL, and this is readable while it stands. The handle's own: not to be closed, and not to be polled on
+    /* Or word is NULL, and this is readable while it stands. The handle's own: not to be closed, and not to be polled on
      * a loop. */
     yoke_native (*native)(yoke__handle *handle);
+    /* Or word and native are NULL, and for yoke_wait alone there are these. ready() comes first; if it says no, natives()
+     * tells what is readable once things may be otherwise (at most natives_most, perhaps none) and lowers *until to when
+     * they may be though nothing is. It is asked anew before each sleep, and what it told may be closed meanwhile: that
+     * costs a look. Who changes what ready() says without making a native readable calls yoke__many_ring(). */
+    size_t (*natives)(yoke__handle *handle, yoke_native *out, yoke__deadline *until);
+    uint32_t natives_most;
+    /* One of them is readable, or no longer open: does it stand? NULL: ready() tells, after another round. */
+    bool (*came)(yoke__handle *handle, int *status);
+    /* A wait for it begins, or is over. NULL: it need not know. */
+    void (*waited)(yoke__handle *handle, bool begins);
 } yoke__watchable;
 
 /* NULL: handles of that kind can't be waited for. */
@@ -41,5 +52,7 @@ extern const yoke__watchable yoke__queue_watchable;     /* core/queue/watch.c */
 extern const yoke__watchable yoke__process_watchable;   /* core/process/watch.c */
 extern const yoke__watchable yoke__event_watchable;     /* core/sync/event.c */
 extern const yoke__watchable yoke__semaphore_watchable; /* core/sync/semaphore.c */
+extern const yoke__watchable yoke__conn_watchable;      /* core/connection/wait.c */
+extern const yoke__watchable yoke__listener_watchable;  /* core/connection/wait.c */
 
 #endif

@@ -101,7 +101,8 @@ YOKE_API void yoke_listener_close(yoke_listener *listener);
  * Clients that are refused (another key, another user, no answer within handshake_timeout, something that is not the
  * protocol) are sent away and counted; the call goes on waiting. Up to 64 clients prove their keys at the same time, so
  * one that is silent keeps nobody out; if more come, the one that has taken longest makes room, once it has had a second
- * or a quarter of its time. They need a thread in this call: between calls their time stands still.
+ * or a quarter of its time. They need a thread in this call or in yoke_wait() for it: between calls their time stands
+ * still.
  *
  * @param out      Receives the connection. Close it with yoke_conn_close().
  * @param timeout  Milliseconds; #YOKE_NOWAIT takes whoever is there, and has proved the key by now.

@@ -1,6 +1,6 @@
 /**
  * @file wait.h
- * Waiting for several things at once: queues, processes, events and semaphores.
+ * Waiting for several things at once: queues, connections, listeners, processes, events and semaphores.
  *
  * ```c
  * yoke_wait_entry entries[] = {
@@ -13,8 +13,8 @@
  *     puts("the process has ended");
  * ```
  *
- * There is no limit but memory on the number of entries. A process takes one place in what the system polls, so the limit
- * on open descriptors bounds how many of these can run at all. Programs with an event loop of their own use watches
+ * There is no limit but memory on the number of entries. A process, a connection and a listener each take a place in what
+ * the system polls, and each has a descriptor anyway: the limit on open descriptors bounds how many there can be. Programs with an event loop of their own use watches
  * instead (uv.h).
  */
 #ifndef YOKE_WAIT_H
@@ -22,6 +22,7 @@
 
 #include "error.h"
 #include "handles.h"
+#include "listener.h"
 
 YOKE_BEGIN
 
@@ -64,12 +65,28 @@ YOKE_API yoke_wait_entry yoke_wait_event_set(yoke_event *event);
 YOKE_API yoke_wait_entry yoke_wait_semaphore_available(yoke_semaphore *semaphore);
 
 /**
+ * Waits until receiving from that end would tell something: a message is there, or has begun to come, or the stream has
+ * ended. The status is YOKE_OK also at the end of the stream, which receiving tells; otherwise #YOKE_EMOVED, or what has
+ * broken the end. Receive with #YOKE_NOWAIT: of a message only a part may have come (#YOKE_ETIMEDOUT, and it is kept).
+ * Several messages may have come at once: an end is ready again until all have been received.
+ */
+YOKE_API yoke_wait_entry yoke_wait_conn_readable(yoke_conn *conn);
+
+/**
+ * Waits until yoke_listener_accept() would find a client, which has proved its key if the listener has one: the
+ * handshakes go on during the wait. The client then stays with the listener until somebody accepts it. Status: YOKE_OK,
+ * or the code with which accepting fails, such as #YOKE_ENOMEM if no descriptors are left.
+ */
+YOKE_API yoke_wait_entry yoke_wait_listener_readable(yoke_listener *listener);
+
+/**
  * Waits until at least one entry is ready, and tells all that are.
  *
  * Ready is what is so at one moment of the call: another consumer may be faster, so call get or acquire with YOKE_NOWAIT. An entry
  * whose handle another thread closes during the wait becomes ready with status YOKE_ECLOSED.
  *
- * The thread sleeps meanwhile, and wakes at most ten times a second for nothing; signals don't shorten the wait. Any
+ * The thread sleeps meanwhile, and wakes at most ten times a second for nothing, or never if all entries are connections,
+ * listeners and processes; signals don't shorten the wait. Any
  * thread may call, several may wait for the same things; not for signal handlers. A forked child may wait for what it
  * inherits, but for processes of its parent.
  *
@@ -78,10 +95,11 @@ YOKE_API yoke_wait_entry yoke_wait_semaphore_available(yoke_semaphore *semaphore
  * @param timeout  Milliseconds; YOKE_NOWAIT looks once, YOKE_FOREVER never gives up.
  * @return How many are ready, at least 1; or a negative code, after which entries say nothing.
  * @retval YOKE_ETIMEDOUT  None became ready.
- * @retval YOKE_EINVAL     An entry's handle is not open, or what it waits for doesn't exist; the error's text says which
- *                         entry.
+ * @retval YOKE_EINVAL     An entry's handle is not open, or what it waits for doesn't exist, or an end of a one-way pipe
+ *                         only sends; the error's text says which entry.
  * @retval YOKE_ECHILD     A process was not started by this one.
- * @retval YOKE_ENOMEM     No memory, no descriptor for the thread's doorbell, or no record for the thread in a domain.
+ * @retval YOKE_ENOMEM     No memory, no descriptor for the thread's doorbell, or no record for the thread in a domain; a wait
+ *                         for connections alone takes one in the default domain.
  */
 YOKE_API YOKE_CHECKED int yoke_wait(yoke_wait_entry *entries, size_t count, int64_t timeout);
 
