@@ -15,6 +15,7 @@
     X(YOKE_OK, "done")                                                                                                 \
     X(YOKE_OWNER_DIED, "the lock is held, but its last owner died holding it")                                         \
     X(YOKE_BEGUN, "the time was up, but the message is under way and will be finished")                                \
+    X(YOKE_FULL, "done, and no more is taken until there is room")                                                     \
     X(YOKE_EINVAL, "an argument is wrong")                                                                             \
     X(YOKE_ETIMEDOUT, "the time was up")                                                                               \
     X(YOKE_ESHUTDOWN, "the queue was shut down")                                                                       \

@@ -52,7 +52,7 @@ static int load(yoke_stream *stream, yoke_native native)
         return 0;
     if (yoke__uv_native_keep(&copy, native) != YOKE_OK)
         return UV_ENOMEM;
-    stream->carrier = carrier_new(&stream->loop->uv);
+    stream->carrier = carrier_new(stream->loop->at);
     int status = stream->carrier == NULL ? UV_ENOMEM : uv_pipe_open(&stream->carrier->pipe, (uv_file)copy);
     if (status < 0) {
         yoke_backend_current()->process->native_close(copy);
@@ -93,7 +93,7 @@ static yoke_native take_one(yoke_stream *stream)
 {
     yoke_native       out = YOKE_NO_NATIVE;
     uv_os_fd_t        native;
-    yoke__uv_carrier *carrier = carrier_new(&stream->loop->uv);
+    yoke__uv_carrier *carrier = carrier_new(stream->loop->at);
     if (carrier == NULL)
         return YOKE_NO_NATIVE;
     if (uv_accept(&stream->uv.stream, (uv_stream_t *)&carrier->pipe) == 0 &&

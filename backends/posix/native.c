@@ -56,7 +56,7 @@ int yoke__uv_native_pair(yoke_native ends[2], bool one_way)
 /* One kind of handle does for pipes and sockets of all families. */
 int yoke__uv_native_open(yoke_stream *stream)
 {
-    int status = uv_pipe_init(&stream->loop->uv, &stream->uv.pipe, yoke__uv_native_carries(stream->native));
+    int status = uv_pipe_init(stream->loop->at, &stream->uv.pipe, yoke__uv_native_carries(stream->native));
     if (status < 0)
         return status;
     stream->opened = true;
@@ -91,7 +91,7 @@ int yoke__uv_room_open(yoke__uv_room *room, yoke_stream *stream, uv_poll_cb on_r
 {
     if (yoke__uv_native_keep(&room->native, stream->native) != YOKE_OK)
         return UV_EMFILE;
-    int status = uv_poll_init(&stream->loop->uv, &room->poll, (int)room->native);
+    int status = uv_poll_init(stream->loop->at, &room->poll, (int)room->native);
     if (status < 0)
         yoke__uv_room_closed(room);
     else

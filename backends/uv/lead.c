@@ -68,9 +68,24 @@ static void lead_resign(yoke__uv_loop *loop)
     }
 }
 
+/* On a caller's loop, by its thread. */
+static void submit_to_caller(yoke_stream_request *request)
+{
+    bool waited_for = request->done == NULL; /* otherwise it may be gone after run */
+    yoke__uv_quiet_begin();
+    request->run(request);
+    yoke__uv_quiet_end();
+    if (waited_for)
+        request->done_at_once = request->state == DONE;
+}
+
 void yoke__uv_submit(yoke_stream_request *request)
 {
     yoke__uv_loop *loop = request->stream->loop;
+    if (yoke__uv_is_callers(loop)) {
+        submit_to_caller(request);
+        return;
+    }
     if (lead_try(loop)) {
         bool waited_for = request->done == NULL; /* otherwise it may be gone after run */
         run_queued(loop);
@@ -99,6 +114,12 @@ void yoke__uv_finish(yoke_stream_request *request, int status, int64_t native)
 {
     request->status = status;
     request->native = native;
+    if (yoke__uv_is_callers(request->stream->loop)) {
+        request->state = DONE;
+        if (request->done != NULL)
+            request->done(request);
+        return;
+    }
     if (request->done != NULL) {
         request->state = DONE;
         yoke__uv_quiet_end(); /* the user's own code: its signals are its own */
@@ -127,7 +148,7 @@ static int64_t left_until(int64_t deadline)
 static void run_once(yoke__uv_loop *loop, uv_run_mode mode)
 {
     loop->turn++;
-    (void)uv_run(&loop->uv, mode);
+    (void)uv_run(&loop->own, mode);
     run_queued(loop);
 }
 
@@ -145,7 +166,7 @@ static void run_until(yoke__uv_loop *loop, int64_t deadline)
         run_once(loop, UV_RUN_ONCE);
         return;
     }
-    uv_update_time(&loop->uv);
+    uv_update_time(&loop->own);
     uint64_t milliseconds = ((uint64_t)left_until(deadline) + 999999) / 1000000;
     (void)uv_timer_start(&loop->deadline, on_deadline, milliseconds, 0);
     run_once(loop, UV_RUN_ONCE);

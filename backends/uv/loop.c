@@ -46,42 +46,58 @@ static void loop_close(yoke__uv_loop *loop)
 {
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->deadline, NULL);
-    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
+    while (uv_run(&loop->own, UV_RUN_DEFAULT) != 0)
         continue;
-    (void)uv_loop_close(&loop->uv);
+    (void)uv_loop_close(&loop->own);
 }
 
 /* The null device that libuv opens for each loop's first stream is to be opened now, while low numbers are held. */
 static void open_reserve(yoke__uv_loop *loop)
 {
     uv_pipe_t pipe;
-    if (uv_pipe_init(&loop->uv, &pipe, 0) < 0)
+    if (uv_pipe_init(&loop->own, &pipe, 0) < 0)
         return;
     uv_close((uv_handle_t *)&pipe, NULL);
-    (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+    (void)uv_run(&loop->own, UV_RUN_NOWAIT);
 }
 
 static int loop_open(yoke__uv_loop *loop)
 {
-    int status = uv_loop_init(&loop->uv);
+    int status = uv_loop_init(&loop->own);
     if (status < 0)
         return yoke_backend_fail(yoke__uv_code(status), status, "no event loop: %s", uv_strerror(status));
     int rc = yoke__uv_low_hold_in_forks();
     if (rc < 0) {
-        (void)uv_loop_close(&loop->uv);
+        (void)uv_loop_close(&loop->own);
         return rc;
     }
     open_reserve(loop);
-    (void)uv_timer_init(&loop->uv, &loop->deadline);
-    status = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    (void)uv_timer_init(&loop->own, &loop->deadline);
+    status = uv_async_init(&loop->own, &loop->wake, on_wake);
     if (status < 0) {
         uv_close((uv_handle_t *)&loop->deadline, NULL);
-        (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
-        (void)uv_loop_close(&loop->uv);
+        (void)uv_run(&loop->own, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&loop->own);
         return yoke_backend_fail(yoke__uv_code(status), status, "no event loop: %s", uv_strerror(status));
     }
     loop->queued_end = &loop->queued;
+    loop->at = &loop->own;
     return YOKE_OK;
+}
+
+/* Loops, the private one and callers', on which streams write. */
+static yoke__a32 writing_loops;
+
+void yoke__uv_quiet_hold(void)
+{
+    if (yoke__a32_add_acq_rel(&writing_loops, 1) == 0)
+        yoke__uv_quiet_enable();
+}
+
+void yoke__uv_quiet_drop(void)
+{
+    if (yoke__a32_sub_acq_rel(&writing_loops, 1) == 1)
+        yoke__uv_quiet_disable();
 }
 
 /* Registry locked. */
@@ -99,7 +115,7 @@ static int loop_create(yoke__uv_loop **out)
         free(loop);
         return rc;
     }
-    yoke__uv_quiet_enable();
+    yoke__uv_quiet_hold();
     *out = loop;
     return YOKE_OK;
 }
@@ -107,7 +123,7 @@ static int loop_create(yoke__uv_loop **out)
 /* Registry locked; no stream is left on the loop, so no other thread can be at work on it. */
 static void loop_destroy(yoke__uv_loop *loop)
 {
-    yoke__uv_quiet_disable();
+    yoke__uv_quiet_drop();
     loop_close(loop);
     free(loop);
 }
@@ -141,6 +157,16 @@ static int bind_locked(yoke_stream *stream)
     stream->loop = private_loop;
     yoke__a32_store_release(&stream->bound, generation);
     return YOKE_OK;
+}
+
+void yoke__uv_bind_to(yoke_stream *stream, yoke__uv_loop *loop)
+{
+    yoke__fork_hook_add(before_fork, after_fork_in_parent, after_fork_in_child);
+    yoke__mutex_lock(&registry);
+    yoke__uv_forget(stream);
+    stream->loop = loop;
+    yoke__a32_store_release(&stream->bound, generation);
+    yoke__mutex_unlock(&registry);
 }
 
 int yoke__uv_bind(yoke_stream *stream)

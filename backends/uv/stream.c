@@ -32,8 +32,26 @@ static void on_space_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *out
     yoke_stream *stream = handle->data;
     (void)suggested;
     *out = uv_buf_init(NULL, 0); /* nobody waits: libuv then reports UV_ENOBUFS and leaves the input where it is */
-    if (stream->read != NULL)
-        *out = uv_buf_init(stream->read->buffer, (unsigned)stream->read->capacity);
+    yoke_stream_request *request = yoke__uv_bound(stream) ? stream->read : NULL;
+    if (request == NULL)
+        return;
+    void *buffer = request->buffer;
+    if (buffer == NULL)
+        buffer = request->space(request, &request->capacity);
+    if (buffer != NULL)
+        *out = uv_buf_init(buffer, (unsigned)(request->capacity < YOKE__UV_MOST ? request->capacity : YOKE__UV_MOST));
+}
+
+/* Memory that was had for input is not used after all, or there was none. */
+static void on_no_input(yoke_stream *stream, bool memory)
+{
+    yoke_stream_request *request = stream->read;
+    if (memory && request->buffer == NULL)
+        (void)request->space(request, NULL);
+    if (memory)
+        return;
+    read_stop(stream);
+    read_finish(stream, YOKE_ENOMEM, 0, 0);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buffer)
@@ -42,9 +60,12 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buffer)
     (void)buffer;
     if (count > 0) {
         read_finish(stream, YOKE_OK, 0, (size_t)count);
-    } else if (count == UV_ENOBUFS && stream->read == NULL) {
-        if (stream->read_turn != stream->loop->turn) /* else libuv only looks again in the turn of the last read */
+    } else if (count == UV_ENOBUFS && (stream->read == NULL || !yoke__uv_bound(stream))) {
+        /* On the private loop libuv only looks again in the turn of the last read. */
+        if (yoke__uv_is_callers(stream->loop) || stream->read_turn != stream->loop->turn)
             read_stop(stream);
+    } else if (stream->read != NULL && (count == 0 || count == UV_ENOBUFS)) {
+        on_no_input(stream, count == 0);
     } else if (count < 0) {
         stream->read_status = yoke__uv_code(count);
         stream->read_native = count == UV_EOF ? 0 : count;
@@ -244,6 +265,15 @@ static void leave_loop(yoke_stream *stream)
         yoke_backend_current()->process->native_close(stream->native);
 }
 
+int yoke__uv_unprivate(yoke_stream *stream)
+{
+    yoke_native native;
+    YOKE_TRY(yoke__uv_native_keep(&native, stream->native)); /* for libuv closes its own */
+    leave_loop(stream);
+    stream->native = native;
+    return YOKE_OK;
+}
+
 static void stream_close(yoke_stream *stream)
 {
     if (yoke__uv_bound(stream)) {
@@ -258,16 +288,13 @@ static void stream_close(yoke_stream *stream)
 
 static int stream_take(yoke_native *out, yoke_stream *stream)
 {
-    yoke_native native = stream->native;
-    if (yoke__uv_bound(stream)) {
-        YOKE_TRY(yoke__uv_native_keep(&native, stream->native)); /* for libuv closes its own */
-        leave_loop(stream);
-    } else {
+    if (yoke__uv_bound(stream))
+        YOKE_TRY(yoke__uv_unprivate(stream));
+    else
         yoke__uv_forget(stream);
-    }
+    *out = stream->native;
     free(stream->staging);
     free(stream);
-    *out = native;
     return YOKE_OK;
 }
 
@@ -295,4 +322,8 @@ const yoke_stream_ops yoke__uv_streams = {
     .native = stream_native,
     .carries = stream_carries,
     .write_with = stream_write_with,
+    .attach = yoke__uv_attach,
+    .leave = yoke__uv_leave,
+    .soon = yoke__uv_soon,
+    .renew = yoke__uv_renew,
 };

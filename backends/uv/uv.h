@@ -37,8 +37,11 @@ typedef struct yoke__uv_follower {
     struct yoke__uv_follower *next;
 } yoke__uv_follower;
 
+/* The private loop, or what the library has on a loop of the caller's: then `own` down to `followers` are unused, and its
+ * thread, the only one that makes requests, is the leader without leading. */
 typedef struct yoke__uv_loop {
-    uv_loop_t             uv;
+    uv_loop_t            *at; /* &own, or the caller's */
+    uv_loop_t             own;
     uv_async_t            wake;     /* something is queued */
     uv_timer_t            deadline; /* of the leader's own wait */
     uint64_t              turn;     /* counts runs of the loop; the leader's */
@@ -50,7 +53,16 @@ typedef struct yoke__uv_loop {
     uint32_t              streams;   /* bound to this loop; under the mutex of loop.c */
     yoke_stream          *full;      /* the stream that took no more, to be tried again; the leader's */
     struct yoke__uv_loop *forgotten; /* by an earlier fork; loop.c */
+    /* Of a caller's loop; caller.c. */
+    struct yoke__uv_loop *next;
+    uv_idle_t             idle; /* runs while something is to be done soon */
+    yoke_stream_request  *soon, **soon_end;
 } yoke__uv_loop;
+
+static inline bool yoke__uv_is_callers(const yoke__uv_loop *loop)
+{
+    return loop->at != &loop->own;
+}
 
 #define YOKE__UV_STOP     1u /* what somebody waits for and has not begun */
 #define YOKE__UV_STOP_ALL 2u
@@ -74,6 +86,8 @@ struct yoke_stream {
     yoke_stream_request *read;
     yoke_stream_request *writes;
     yoke_stream_request *closing;
+    void (*left)(void *user); /* of a caller's loop */
+    void                *left_user;
     uint8_t             *staging;     /* YOKE__UV_CHUNK bytes, while somebody writes */
     yoke_stream_request *parked_from; /* whose bytes those parked are; NULL: it is done */
     size_t               parked_size;
@@ -102,6 +116,19 @@ int yoke__uv_bind(yoke_stream *stream);
 void yoke__uv_unbind(yoke_stream *stream);
 /* Code of error.h for a libuv status. */
 int yoke__uv_code(int64_t status);
+/* Binds a stream, as new, to what the library has on a caller's loop, and doesn't count it there. */
+void yoke__uv_bind_to(yoke_stream *stream, yoke__uv_loop *loop);
+/* Around the life of a loop on which streams write: yoke__uv_quiet_enable() for the first, _disable() for the last. */
+void yoke__uv_quiet_hold(void);
+void yoke__uv_quiet_drop(void);
+
+/* ---- caller.c: the slots attach, leave, soon and renew of yoke_stream_ops ---- */
+
+int  yoke__uv_attach(yoke_stream *stream, void *loop);
+void yoke__uv_leave(yoke_stream *stream, void (*left)(void *user), void *user);
+void yoke__uv_soon(yoke_stream *stream, yoke_stream_request *request);
+
+yoke_stream *yoke__uv_renew(yoke_stream *stale);
 
 /* ---- by the system's backend: loop_ready.c ---- */
 
@@ -137,6 +164,8 @@ int yoke__uv_handle_open(yoke_stream *stream);
 void yoke__uv_run_write(yoke_stream_request *request);
 /* Writes on to loop->full; settle: if it still takes no more, libuv has to tell when it does. */
 void yoke__uv_retry(yoke__uv_loop *loop, bool settle);
+/* Takes a stream off the private loop, with a native that may have another number. */
+int yoke__uv_unprivate(yoke_stream *stream);
 /* Takes a write out of the row and finishes it. */
 void yoke__uv_write_remove(yoke_stream *stream, yoke_stream_request *request, int status);
 /* Calls a tentative write back that is parked as far as it has come. False: it is not, or that can't be. Otherwise the

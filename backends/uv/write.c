@@ -169,7 +169,16 @@ static void on_room(uv_poll_t *poll, int status, int events)
     yoke_stream   *stream = room->stream;
     (void)status; /* an error shows itself in the next write */
     (void)events;
+    if (!yoke__uv_bound(stream)) { /* a forked child's copy of a loop */
+        (void)uv_poll_stop(poll);
+        return;
+    }
+    bool callers = yoke__uv_is_callers(stream->loop); /* else whoever leads is quiet */
+    if (callers)
+        yoke__uv_quiet_begin();
     pump(stream, true);
+    if (callers)
+        yoke__uv_quiet_end();
     if (stream->room == room && (stream->parked || stream->writes == NULL))
         yoke__uv_room_unwatch(stream);
 }
@@ -196,7 +205,8 @@ static bool room_watch(yoke_stream *stream)
 static int wait_for_room(yoke_stream *stream, yoke_stream_request *request)
 {
     bool carries = request->carries != YOKE_NO_NATIVE && request->size == 0; /* which is not for copying */
-    if ((request->tentative || carries) && request->size == 0 && room_watch(stream))
+    bool never = yoke__uv_is_callers(stream->loop); /* what libuv writes by itself there may raise SIGPIPE */
+    if ((never || ((request->tentative || carries) && request->size == 0)) && room_watch(stream))
         return 0;
     return carries ? UV_ENOMEM : park(stream, request);
 }

@@ -1,5 +1,6 @@
 /* Life of connections: making, entering, closing, and what a fork means. */
 #include "conn.h"
+#include "on_loop.h"
 
 #include "../backend.h"
 #include "../error.h"
@@ -42,6 +43,8 @@ static void after_fork_in_child(void)
 {
     all.mutex = (yoke__mutex)YOKE__MUTEX_INIT;
     for (yoke__conn *conn = all.first; conn != NULL; conn = conn->next) {
+        if (conn->loop != NULL)
+            yoke__conn_loop_forget(conn);
         bool moving = yoke__a32_load_relaxed(&conn->state) == YOKE__CONN_MOVING;
         if (!moving && yoke__a32_load_relaxed(&conn->receiving.word) != 0)
             conn->receive_broken = YOKE_EBROKEN;
@@ -86,9 +89,12 @@ void yoke__conn_buffer_give(uint8_t *buffer)
 /* `all` locked. The last connection takes the spare buffers with it. */
 static void list_remove(yoke__conn *conn)
 {
+    if (conn->link == NULL)
+        return;
     *conn->link = conn->next;
     if (conn->next != NULL)
         conn->next->link = conn->link;
+    conn->link = NULL;
     while (all.first == NULL && all.spare_count > 0)
         free(all.spare[--all.spare_count]);
 }
@@ -174,6 +180,15 @@ int yoke__conn_usable(yoke__conn *conn)
     }
 }
 
+int yoke__conn_off_loop(yoke__conn *conn)
+{
+    YOKE_TRY(yoke__conn_usable(conn));
+    if (yoke__a32_load_acquire(&conn->state) == YOKE__CONN_ON_LOOP)
+        return yoke__fail(YOKE_EBUSY,
+                          "connection: it is on an event loop, and only for yoke_conn_write() and its like");
+    return YOKE_OK;
+}
+
 static int broken(const yoke__conn *conn, uint32_t need)
 {
     int rc = need == YOKE_STREAM_READ ? conn->receive_broken : conn->send_broken;
@@ -191,12 +206,12 @@ static yoke__turn *turn_of(yoke__conn *conn, uint32_t need)
 static int begin(yoke__conn *conn, uint32_t need, yoke__deadline deadline)
 {
     bool reads = need == YOKE_STREAM_READ;
-    YOKE_TRY(yoke__conn_usable(conn));
+    YOKE_TRY(yoke__conn_off_loop(conn));
     if ((conn->flags & need) == 0)
         return yoke__fail(YOKE_EINVAL, "connection: this end of a one-way pipe only %s", reads ? "sends" : "receives");
     if (yoke__turn_take(turn_of(conn, need), deadline) != YOKE_OK)
         return yoke__fail(YOKE_ETIMEDOUT, "connection: another thread is still %s", reads ? "receiving" : "sending");
-    int rc = yoke__conn_usable(conn); /* again: the turn may have been long in coming */
+    int rc = yoke__conn_off_loop(conn); /* again: the turn may have been long in coming */
     if (rc == YOKE_OK)
         rc = broken(conn, need);
     if (rc < 0)
@@ -256,6 +271,8 @@ static void interrupt(yoke__conn *conn, bool messages_under_way)
 static void wake(yoke__handle *handle)
 {
     yoke__conn *conn = handle->extra;
+    if (yoke__a32_load_acquire(&conn->state) == YOKE__CONN_ON_LOOP)
+        return; /* nobody sleeps in it but yoke_wait, which is rung */
     interrupt(conn, false);
     if (yoke__turn_take(&conn->sending, yoke__deadline_after(YOKE__CONN_FLUSH)) == YOKE_OK)
         (void)yoke__turn_pass(&conn->sending);
@@ -277,7 +294,7 @@ void yoke__conn_drop_stream(yoke__conn *conn, uint32_t state)
 }
 
 /* Nobody else uses it any more. */
-static void destroy(yoke__conn *conn)
+void yoke__conn_destroy(yoke__conn *conn)
 {
     yoke__mutex_lock(&all.mutex);
     list_remove(conn);
@@ -299,16 +316,27 @@ static void destroy(yoke__conn *conn)
     free(conn);
 }
 
-void yoke_conn_close(yoke_conn *handle)
+void yoke__conn_close(yoke_conn *handle, void (*closed)(void *user), void *user)
 {
-    if (handle == NULL)
-        return;
     yoke__handle *checked = yoke__handle_check(handle, YOKE__KIND_CONN);
     yoke__conn   *conn = checked != NULL ? yoke__handle_claim(checked) : NULL;
     if (conn == NULL)
         return;
     yoke__handle_close(checked, wake);
-    destroy(conn);
+    if (conn->loop == NULL) {
+        yoke__conn_destroy(conn);
+        return;
+    }
+    yoke__mutex_lock(&all.mutex);
+    list_remove(conn); /* a fork is not to find it while the loop lets go of it */
+    yoke__mutex_unlock(&all.mutex);
+    yoke__conn_loop_leave(conn, closed, user);
+}
+
+void yoke_conn_close(yoke_conn *handle)
+{
+    if (handle != NULL)
+        yoke__conn_close(handle, NULL, NULL);
 }
 
 /* ---- all of them ---- */

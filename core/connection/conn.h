@@ -3,13 +3,14 @@
  *
  *   conn.c    life: making, entering, closing, what a fork means
  *   send.c    frames out; a frame that has begun is finished whatever happens to the call
- *   recv.c    frames in, read ahead as far as they are there
+ *   recv.c    frames in, read ahead as far as they are there; recv_calls.c: one message
  *   batch.c   several at a time
  *   values.c  strings, formats, variants on top
  *   pipe.c    connected pairs
  *   move.c    passing an end to another process
  *   share.c   several processes that send on one end
  *   luggage.c, bundle_pack.c, bundle_open.c, parcel.c   handles in messages
+ *   on_loop.h ends on event loops of the caller's
  *   wait.c    an end as something to wait for besides other things
  *
  * Threads take turns at sending and at receiving, a message at a time. What a turn guards says so below; the rest is
@@ -43,7 +44,8 @@ enum {
     YOKE__CONN_OPEN = 0,
     YOKE__CONN_MOVING = 1, /* between prepare and commit or abort; both turns are taken */
     YOKE__CONN_MOVED = 2,
-    YOKE__CONN_NOT_PASSED = 3 /* closed in a forked child that it wasn't passed to */
+    YOKE__CONN_NOT_PASSED = 3, /* closed in a forked child that it wasn't passed to */
+    YOKE__CONN_ON_LOOP = 4     /* of the caller's; on_loop.h. Never comes back but by a fork */
 };
 
 /* The rest of a message whose call has ended; written whenever the loop runs. */
@@ -54,13 +56,14 @@ typedef struct yoke__conn_rest {
 } yoke__conn_rest;
 
 typedef struct yoke__conn {
-    yoke_conn         *handle;
-    yoke_stream       *stream;      /* NULL in MOVED and NOT_PASSED; changes with both turns taken and `guard` held */
-    yoke__mutex        guard;       /* keeps the stream from going while a closer interrupts it */
-    uint32_t           flags;       /* YOKE_STREAM_READ, YOKE_STREAM_WRITE, YOKE__CONN_REMOTE */
-    uint64_t           max_message; /* UINT64_MAX: no limit */
-    yoke__a32          state;
-    struct yoke__conn *next, **link; /* of all connections; under `all` */
+    yoke_conn              *handle;
+    yoke_stream            *stream; /* NULL in MOVED and NOT_PASSED; changes with both turns taken and `guard` held */
+    yoke__mutex             guard;  /* keeps the stream from going while a closer interrupts it */
+    uint32_t                flags;  /* YOKE_STREAM_READ, YOKE_STREAM_WRITE, YOKE__CONN_REMOTE */
+    uint64_t                max_message; /* UINT64_MAX: no limit */
+    yoke__a32               state;
+    struct yoke__conn      *next, **link; /* of all connections; under `all`. link NULL: not among them any more */
+    struct yoke__conn_loop *loop; /* in ON_LOOP, else NULL; changes with both turns taken, or by the loop's thread */
 
     yoke__turn     receiving;      /* guards the following */
     int            receive_broken; /* YOKE_OK, or why nothing more can be received */
@@ -96,6 +99,12 @@ int  yoke__conn_begin(yoke__conn **out, const yoke_conn *handle, uint32_t need, 
 void yoke__conn_end(yoke__conn *conn, uint32_t need);
 /* YOKE_OK, or notes why an end in this state can't be used. */
 int yoke__conn_usable(yoke__conn *conn);
+/* The same for blocking calls: YOKE_EBUSY, it is on an event loop. */
+int yoke__conn_off_loop(yoke__conn *conn);
+/* yoke_conn_close(); closed: for an end on a loop, called by that when it is closed. */
+void yoke__conn_close(yoke_conn *handle, void (*closed)(void *user), void *user);
+/* Frees a connection whose handle is closed. */
+void yoke__conn_destroy(yoke__conn *conn);
 /* Memory for reading ahead, YOKE__CONN_BUFFER bytes; a few are kept. NULL: no memory, noted. */
 uint8_t *yoke__conn_buffer_take(void);
 void     yoke__conn_buffer_give(uint8_t *buffer);
@@ -128,6 +137,14 @@ int yoke__conn_payload(yoke__conn *conn, void *out, yoke__deadline deadline);
 int yoke__conn_payload_message(yoke__conn *conn, yoke_message **out, yoke__deadline deadline);
 /* Whether receiving would have an answer without reading anything more: a whole message, or why there is none. */
 bool yoke__conn_has_answer(const yoke__conn *conn);
+/* For loops: the message whose header was read, where it lies; YOKE_ETIMEDOUT: it has not come whole. Then it is done
+ * with. */
+int  yoke__conn_view(yoke__conn *conn, const void **data, yoke__deadline deadline);
+void yoke__conn_view_done(yoke__conn *conn);
+/* Goes on to the next message without receiving this one, which may still be coming. */
+void yoke__conn_pass_over(yoke__conn *conn);
+/* Gives memory back that nothing is in. */
+void yoke__conn_settle(yoke__conn *conn);
 /* Gives a message just received back: it is the next one again. */
 void yoke__conn_unreceive(yoke__conn *conn, yoke_message *message);
 /* Whether the next message lies whole in memory, so that receiving it takes no read; *size is its size. */

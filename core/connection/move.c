@@ -89,7 +89,7 @@ static int collect_unread(const yoke__conn *conn, yoke__conn_move *move)
 /* Both turns are taken. */
 static int prepare(yoke__conn *conn, yoke__conn_move *move, yoke__deadline deadline)
 {
-    YOKE_TRY(yoke__conn_usable(conn));
+    YOKE_TRY(yoke__conn_off_loop(conn));
     if (conn->send_broken == YOKE_EBROKEN && (conn->flags & YOKE_STREAM_READ) == 0)
         return yoke__fail(YOKE_EBROKEN, "connection: a message broke off while it was sent, so it can't be passed on");
     if (conn->dropping > 0)

@@ -4,6 +4,7 @@
  * ahead, since the next will likely be large too and copying it costs more than another read.
  */
 #include "conn.h"
+#include "on_loop.h"
 
 #include "../backend.h"
 #include "../error.h"
@@ -43,9 +44,32 @@ static int ended(const yoke__conn *conn, const yoke_stream_request *request)
                              "connection: the other end is gone in the midst of a message");
 }
 
+/* Counts what was read, and keeps what came along. Number of bytes. */
+static size_t take_read(yoke__conn *conn, const yoke_stream_request *request)
+{
+    conn->came += request->size;
+    if (request->arrived != YOKE_NO_NATIVE)
+        yoke__luggage_add(conn, request->arrived, conn->came - request->size, conn->came);
+    return request->size;
+}
+
+/* What the loop has read. What it has not is no news, and needs no sentence. */
+static int read_on_loop(yoke__conn *conn, void *out, size_t capacity, size_t *size)
+{
+    const yoke_stream_request *request = yoke__conn_loop_read(conn, out, capacity);
+    if (request == NULL)
+        return YOKE_ETIMEDOUT;
+    if (request->status != YOKE_OK)
+        return ended(conn, request);
+    *size = take_read(conn, request);
+    return YOKE_OK;
+}
+
 /* One read, at least one byte. */
 static int read_some(yoke__conn *conn, void *out, size_t capacity, size_t *size, yoke__deadline deadline)
 {
+    if (conn->loop != NULL)
+        return read_on_loop(conn, out, capacity, size);
     const yoke_stream_ops *streams = yoke__backend()->stream;
     yoke_stream_request    request;
     request.done = NULL;
@@ -54,10 +78,7 @@ static int read_some(yoke__conn *conn, void *out, size_t capacity, size_t *size,
     if (!request.done_at_once && streams->wait(&request, yoke__deadline_left(deadline, INT64_MAX)) != YOKE_OK)
         streams->cancel(&request);
     if (request.status == YOKE_OK) {
-        *size = request.size;
-        conn->came += request.size;
-        if (request.arrived != YOKE_NO_NATIVE)
-            yoke__luggage_add(conn, request.arrived, conn->came - request.size, conn->came);
+        *size = take_read(conn, &request);
         return YOKE_OK;
     }
     if (request.status != YOKE_ETIMEDOUT)
@@ -83,6 +104,10 @@ static void buffer_release(yoke__conn *conn)
 static int fill(yoke__conn *conn, yoke__deadline deadline)
 {
     size_t size = 0;
+    if (conn->loop != NULL && !yoke__conn_loop_reads(conn->loop)) {
+        buffer_release(conn);
+        return YOKE_ETIMEDOUT;
+    }
     if (conn->buffer == NULL) {
         conn->buffer = yoke__conn_buffer_take();
         if (conn->buffer == NULL)
@@ -100,7 +125,7 @@ static int fill(yoke__conn *conn, yoke__deadline deadline)
     int rc = read_some(conn, conn->buffer + conn->tail, room, &size, deadline);
     if (rc == YOKE_OK)
         conn->tail += size;
-    else
+    else if (conn->loop == NULL || conn->loop->at == NULL) /* else the loop is about to read there */
         buffer_release(conn);
     return rc;
 }
@@ -302,6 +327,38 @@ int yoke__conn_payload_message(yoke__conn *conn, yoke_message **out, yoke__deadl
     return YOKE_OK;
 }
 
+int yoke__conn_view(yoke__conn *conn, const void **data, yoke__deadline deadline)
+{
+    if (stays_in_buffer(conn)) {
+        YOKE_TRY(wait_whole(conn, deadline));
+        *data = conn->buffer + (conn->buffer != NULL ? conn->head : 0);
+    } else {
+        YOKE_TRY(collect(conn, deadline));
+        *data = yoke_message_data(conn->partial);
+    }
+    return YOKE_OK;
+}
+
+void yoke__conn_view_done(yoke__conn *conn)
+{
+    if (conn->partial == NULL)
+        conn->head += (size_t)conn->frame;
+    frame_done(conn);
+    if (conn->luggage != NULL)
+        yoke__luggage_clear(conn, conn->came - buffered(conn));
+}
+
+void yoke__conn_pass_over(yoke__conn *conn)
+{
+    conn->dropping = conn->frame - conn->partial_size;
+    frame_done(conn);
+}
+
+void yoke__conn_settle(yoke__conn *conn)
+{
+    buffer_release(conn);
+}
+
 void yoke__conn_unreceive(yoke__conn *conn, yoke_message *message)
 {
     conn->in_frame = true;
@@ -311,40 +368,6 @@ void yoke__conn_unreceive(yoke__conn *conn, yoke_message *message)
 
 /* ---- calls ---- */
 
-int yoke_conn_recv(yoke_conn *handle, void *buffer, size_t capacity, size_t *size, int64_t timeout)
-{
-    yoke__deadline deadline = yoke__deadline_after(timeout);
-    yoke__conn    *conn;
-    if (buffer == NULL && capacity > 0)
-        return yoke__fail(YOKE_EINVAL, "yoke_conn_recv: buffer is NULL, but capacity is %zu", capacity);
-    YOKE_TRY(yoke__conn_begin(&conn, handle, YOKE_STREAM_READ, deadline));
-    int    rc = yoke__conn_header(conn, deadline);
-    size_t came = (size_t)(conn->frame < SIZE_MAX ? conn->frame : SIZE_MAX);
-    if (rc == YOKE_OK && conn->frame > capacity)
-        rc = yoke__fail(YOKE_EMSGSIZE, "connection: a message of %llu bytes has come; the buffer has %zu",
-                        (unsigned long long)conn->frame, capacity);
-    if (rc == YOKE_OK)
-        rc = yoke__conn_payload(conn, buffer, deadline);
-    yoke__conn_end(conn, YOKE_STREAM_READ);
-    if (size != NULL && (rc == YOKE_OK || rc == YOKE_EMSGSIZE))
-        *size = came;
-    return rc;
-}
-
-int yoke_conn_recv_message(yoke_conn *handle, yoke_message **out, int64_t timeout)
-{
-    yoke__deadline deadline = yoke__deadline_after(timeout);
-    yoke__conn    *conn;
-    if (out == NULL)
-        return yoke__fail(YOKE_EINVAL, "yoke_conn_recv_message: out is NULL");
-    YOKE_TRY(yoke__conn_begin(&conn, handle, YOKE_STREAM_READ, deadline));
-    int rc = yoke__conn_header(conn, deadline);
-    if (rc == YOKE_OK)
-        rc = yoke__conn_payload_message(conn, out, deadline);
-    yoke__conn_end(conn, YOKE_STREAM_READ);
-    return rc;
-}
-
 int yoke_conn_skip(yoke_conn *handle, int64_t timeout)
 {
     yoke__deadline deadline = yoke__deadline_after(timeout);
@@ -352,20 +375,9 @@ int yoke_conn_skip(yoke_conn *handle, int64_t timeout)
     YOKE_TRY(yoke__conn_begin(&conn, handle, YOKE_STREAM_READ, deadline));
     int rc = yoke__conn_header(conn, deadline);
     if (rc == YOKE_OK || rc == YOKE_EMSGSIZE) {
-        conn->dropping = conn->frame - conn->partial_size;
-        frame_done(conn);
+        yoke__conn_pass_over(conn);
         rc = drop(conn, deadline);
     }
     yoke__conn_end(conn, YOKE_STREAM_READ);
     return rc;
-}
-
-int yoke_conn_poll(yoke_conn *handle, int64_t timeout)
-{
-    yoke__deadline deadline = yoke__deadline_after(timeout);
-    yoke__conn    *conn;
-    YOKE_TRY(yoke__conn_begin(&conn, handle, YOKE_STREAM_READ, deadline));
-    int rc = yoke__conn_input(conn, deadline);
-    yoke__conn_end(conn, YOKE_STREAM_READ);
-    return rc == YOKE_EEOF || rc == YOKE_EBROKEN ? YOKE_OK : rc;
 }

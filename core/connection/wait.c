@@ -30,10 +30,19 @@ static int conn_check(yoke__handle *handle)
 static bool conn_gone(const yoke__conn *conn, int *status)
 {
     uint32_t state = yoke__a32_load_acquire(&conn->state);
-    if (state != YOKE__CONN_MOVED && state != YOKE__CONN_NOT_PASSED)
+    switch (state) {
+    case YOKE__CONN_MOVED:
+        *status = YOKE_EMOVED;
+        return true;
+    case YOKE__CONN_NOT_PASSED:
+        *status = YOKE_ECLOSED;
+        return true;
+    case YOKE__CONN_ON_LOOP:
+        *status = YOKE_EBUSY;
+        return true;
+    default:
         return false;
-    *status = state == YOKE__CONN_MOVED ? YOKE_EMOVED : YOKE_ECLOSED;
-    return true;
+    }
 }
 
 /* What another thread is just receiving is none of this one's; what that leaves it rings for. */
@@ -46,8 +55,11 @@ static bool conn_ready(yoke__handle *handle, yoke__what what, int *status)
         return true;
     bool ready = conn_gone(conn, status);
     if (!ready && yoke__turn_try(&conn->receiving)) {
-        ready = yoke__conn_has_answer(conn);
-        *status = conn->receive_broken;
+        ready = conn_gone(conn, status); /* again: the turn keeps it as it is */
+        if (!ready) {
+            ready = yoke__conn_has_answer(conn);
+            *status = conn->receive_broken;
+        }
         pass(&conn->receiving);
     }
     yoke__conn_leave(conn);

@@ -295,12 +295,13 @@ typedef struct yoke_stream_part {
 } yoke_stream_part;
 
 /** A read or a write under way. Memory of the caller's, which must stay until the request is done or cancelled; the
- *  caller sets the first four, the backend the rest. */
+ *  caller sets the first four, and space for a read without a buffer; the backend the rest. */
 struct yoke_stream_request {
     yoke_stream_done *done; /**< NULL: the caller will wait() */
     void             *user;
     bool              wait_next; /**< this thread's next call into streams is wait() for this request: saves work */
     bool tentative; /**< a write that may soon be cancelled: no byte counts as written before there is room */
+    void *(*space)(yoke_stream_request *request, size_t *capacity); /**< of a read() without a buffer, see there */
     /* The result, once the request is done. */
     int         status;  /**< YOKE_OK, or a negative code */
     int64_t     native;  /**< what the system said, if status is negative */
@@ -372,6 +373,24 @@ typedef struct yoke_stream_ops {
      *  moved then. */
     void (*write_with)(yoke_stream *stream, yoke_stream_request *request, const yoke_stream_part *parts, size_t count,
                        yoke_native native);
+    /*
+     * Streams on loops of the caller's. NULL, all four: the backend has none. Such a stream is the matter of one thread,
+     * the one that runs the loop: all requests are made there, with a done, and nobody waits (but cancel() may be
+     * called); close(), take() and interrupt() are not for it.
+     */
+    /** Binds a stream, without a request under way, to a `uv_loop_t`; off the private loop, if the system can do that
+     *  (YOKE_ENOTSUP). It keeps that running while a request is under way. A read may now
+     *  be without a buffer: space(request, &capacity) is called when input is there, and returns memory for it or NULL
+     *  (the read is done with YOKE_ENOMEM); space(request, NULL): it is not needed after all. YOKE_EBUSY, YOKE_ENOMEM. */
+    int (*attach)(yoke_stream *stream, void *loop);
+    /** Ends it: a read under way is forgotten, writes are done with YOKE_ECLOSED at once. Then left(user) is called by the
+     *  loop, never in here, when the native is closed and the stream freed. */
+    void (*leave)(yoke_stream *stream, void (*left)(void *user), void *user);
+    /** Has request->done called in the loop's next round, unless the stream leaves before that. */
+    void (*soon)(yoke_stream *stream, yoke_stream_request *request);
+    /** In a forked child, for a stream that the parent had attached: a new one for the child's copy of the native, bound to
+     *  no loop; the old one is the backend's from then on. NULL: no memory, and the native is the caller's. */
+    yoke_stream *(*renew)(yoke_stream *stream);
 } yoke_stream_ops;
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
  * The sign of a return code tells what happened, on every system alike:
  * - negative: it failed, and nothing has happened unless the call says otherwise;
  * - zero: done;
- * - positive: done, with news (#YOKE_OWNER_DIED, #YOKE_BEGUN).
+ * - positive: done, with news (#YOKE_OWNER_DIED, #YOKE_BEGUN, #YOKE_FULL).
  *
  * Functions that return `bool` answer false, and functions that return a pointer answer NULL, on a bad handle. All of
  * them note the failure for yoke_last_error().
@@ -90,6 +90,8 @@ enum {
     YOKE_OWNER_DIED = 1,
     /** The time was up, but the message is under way and counts as sent: the library finishes it. */
     YOKE_BEGUN = 2,
+    /** Done, and now so much waits that no more is taken until there is room. */
+    YOKE_FULL = 3,
     /** An argument is wrong: the programmer's error. The sentence says which. */
     YOKE_EINVAL = -1,
     /** The time was up. */

@@ -1,5 +1,8 @@
 /**
  * @file uv.h
+ * For programs with an event loop of libuv: watches, and connections whose messages come and go by callbacks
+ * (yoke_conn_attach()).
+ *
  * Watches: a function of yours is called on your own event loop while a queue is readable or writable, an event is set, a
  * semaphore can be acquired, or when a process has ended. For loops of libuv; descriptors for others: yoke_queue_native_readable(),
  * yoke_event_native_set(), yoke_semaphore_native_available(). Not part of yoke.h; needs no `<uv.h>`.
@@ -164,6 +167,144 @@ YOKE_API YOKE_CHECKED int yoke_event_native_set(yoke_event *event, intptr_t *han
  * has nothing else to do finds them when it tries now and then, as yoke_queue_native_readable() says; all else as there.
  */
 YOKE_API YOKE_CHECKED int yoke_semaphore_native_available(yoke_semaphore *semaphore, intptr_t *handle);
+
+/* ---- connections ------------------------------------------------------------------------------------------------- */
+
+/**
+ * @name Connections on a loop
+ *
+ * An end that is attached to a loop is read and written by the calls below, and its messages and ends are told by your
+ * functions; the blocking calls of conn.h answer #YOKE_EBUSY from then on. The stream is the same: the other end may be a
+ * blocking program, or Python.
+ *
+ * **Threads and functions.** All calls below are to be made on the loop's thread, or while no thread runs the loop; also
+ * yoke_conn_close() for such an end. Your functions run on that thread, never inside of one of these calls, and may
+ * make all of them, closing the end included; they must not run the loop.
+ *
+ * **Handles** in messages (yoke_conn_send_variant()) are for the blocking calls: here the message function sees the bytes, and
+ * what came along with them is closed.
+ *
+ * **Memory.** An end at rest has no buffer. While a message comes in, memory grows with what has come, up to the message's
+ * size, which max_message of the end bounds. What you write waits in memory up to the high mark and one message.
+ *
+ * **Ends.** An attached end keeps its loop running while it reads, has something to send or to tell, or is being closed;
+ * closing is complete when the loop has run once more. It can't be passed to another process (#YOKE_EBUSY). In a forked child it is on no loop, and its functions are not
+ * called there; the child may use it by blocking calls, or attach it to a loop of its own, but must not run its copy of
+ * the parent's loop. If it was in the midst of a message, that direction is #YOKE_EBROKEN in the child.
+ * @{
+ */
+
+/**
+ * Called for each message that has come, while reading is on.
+ *
+ * @param status  - YOKE_OK: a message.
+ *                - #YOKE_EMSGSIZE: a message of size bytes, over the end's max_message, is passed over; reading goes on.
+ *                - Else reading has stopped: #YOKE_EEOF, #YOKE_EBROKEN, #YOKE_EPROTO, #YOKE_EIO as yoke_conn_recv() tells
+ *                  them; #YOKE_ENOMEM: nothing is lost, and yoke_conn_read_start() tries again.
+ * @param data    size bytes, until the function returns; NULL unless status is YOKE_OK.
+ * @param user    Of the options.
+ */
+typedef void yoke_conn_message_fn(yoke_conn *conn, int status, const void *data, size_t size, void *user);
+
+/** Called once when yoke_conn_write() has answered #YOKE_FULL, and no more than the low mark waits any more. */
+typedef void yoke_conn_room_fn(yoke_conn *conn, void *user);
+
+/**
+ * Called once for each message that yoke_conn_write() took, in their order.
+ *
+ * @param conn    The end; closed already if status is #YOKE_ECLOSED.
+ * @param status  YOKE_OK: the system has all of it. #YOKE_EBROKEN: the other end is gone. #YOKE_ECLOSED: this end was
+ *                closed before. #YOKE_ENOMEM, #YOKE_EIO: the system failed.
+ * @param user    As given to yoke_conn_write().
+ */
+typedef void yoke_conn_written_fn(yoke_conn *conn, int status, void *user);
+
+/** Options of yoke_conn_attach(); zero means default everywhere. */
+typedef struct yoke_conn_loop_options {
+    YOKE_SIZED_(yoke_conn_loop_options);
+    yoke_conn_message_fn *message; /**< needed */
+    yoke_conn_room_fn    *room;    /**< NULL: nobody wants to know */
+    void                 *user;    /**< passed to both */
+    size_t                high;    /**< so many bytes wait, headers included, and no more is taken; 0: 1 MiB */
+    size_t                low;     /**< so few wait, and there is room again; at most high; 0: a quarter of it */
+} yoke_conn_loop_options;
+
+/**
+ * Puts an end on a loop. Nothing is read before yoke_conn_read_start().
+ *
+ * @param conn     Stays the caller's. May have been used by blocking calls before, where the system can change over.
+ * @param loop     The caller's; to be kept until the end is closed and the loop has run once more.
+ * @param options  Borrowed for the call; message is needed.
+ * @retval YOKE_OK      It is attached.
+ * @retval YOKE_EINVAL  Not an open connection; loop, options or message is NULL; low is over high.
+ * @retval YOKE_EBUSY   It is attached already; another thread is in a call with it; a message that a blocking call has
+ *                      begun isn't out yet; or, on Windows, blocking calls have used it.
+ * @retval YOKE_EMOVED  The end belongs to another process now.
+ * @retval YOKE_ECLOSED Not passed to this child, or closed meanwhile.
+ * @retval YOKE_ENOMEM  No memory or descriptors.
+ * @retval YOKE_ENOTSUP The backend can't use the caller's loops, or the end is shared by several senders.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_attach(yoke_conn *conn, struct uv_loop_s *loop,
+                                           const yoke_conn_loop_options *options);
+
+/**
+ * Tells messages from now on, the first in the loop's next round. Up to 256 at a time; then others of the loop have their
+ * turn. Nothing happens if reading is on. After the end of the stream that is told again.
+ *
+ * @retval YOKE_OK      Reading is on.
+ * @retval YOKE_EINVAL  Not an attached end, or one that only sends.
+ */
+YOKE_API int yoke_conn_read_start(yoke_conn *conn);
+
+/**
+ * Tells no message any more, until reading is started again. What comes stays with the system; when its buffers are full
+ * the other end's sends wait. Codes as yoke_conn_read_start().
+ */
+YOKE_API int yoke_conn_read_stop(yoke_conn *conn);
+
+/**
+ * Sends one message. What the system doesn't take at once is copied and sent as it takes more, in order.
+ *
+ * @param data     size bytes, borrowed for the call; NULL only if size is 0.
+ * @param written  Called later, in each case in which the message was taken. NULL: nobody wants to know.
+ * @param user     Passed to written.
+ * @param ticket   Receives the message's number, for yoke_conn_write_cancel(). May be NULL.
+ * @retval YOKE_OK       The message is taken.
+ * @retval YOKE_FULL     The message is taken, and now as much waits as the high mark: stop until `room` is called.
+ * @retval YOKE_EBUSY    Nothing was taken: the mark was reached before.
+ * @retval YOKE_EBROKEN  The other end is gone, or a message before this one broke off.
+ * @retval YOKE_EMSGSIZE Over the end's max_message.
+ * @retval YOKE_EINVAL   Not an attached end, one that only receives, or data is NULL.
+ * @retval YOKE_ENOMEM   No memory; nothing was taken.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_write(yoke_conn *conn, const void *data, size_t size, yoke_conn_written_fn *written,
+                                          void *user, uint64_t *ticket);
+
+/**
+ * Takes a message back that waits to be sent.
+ *
+ * @retval YOKE_OK      It will not be sent, and its written function is not called.
+ * @retval YOKE_BEGUN   Part of it is out: it counts as sent, and will be told as ever.
+ * @retval YOKE_ENOENT  No such message waits.
+ * @retval YOKE_EINVAL  Not an attached end.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_write_cancel(yoke_conn *conn, uint64_t ticket);
+
+/** Bytes that wait to be sent, headers included; -1 and noted: not an attached end. */
+YOKE_API int64_t yoke_conn_write_waiting(const yoke_conn *conn);
+
+/**
+ * As yoke_conn_close(), which works for attached ends too, and tells when it is complete. Messages that wait are dropped,
+ * also one that is partly out, which the other side sees as broken: wait for the last one's written function if they
+ * matter. The other functions are not called any more; written ones are, with #YOKE_ECLOSED.
+ *
+ * @param closed  Called by the loop after everything else, never in here. NULL: nobody wants to know.
+ * @retval YOKE_OK      The handle is closed.
+ * @retval YOKE_EINVAL  Not an attached end.
+ */
+YOKE_API int yoke_conn_close_on_loop(yoke_conn *conn, void (*closed)(void *user), void *user);
+
+/** @} */
 
 YOKE_END
 
