@@ -75,11 +75,11 @@ yoke_mutant(refused_not_closed conformance/listener_hostile ${accept}
   "    (void)yoke__a64_add_acq_rel(&listener->refused, 1);\n    native_close(native);\n"
   "    (void)yoke__a64_add_acq_rel(&listener->refused, 1);\n" a_crowd_passes_and_leaves_nothing)
 yoke_mutant(silent_ones_keep_their_places conformance/listener_hostile ${accept}
-  "    return yoke__deadline_past(*until) ? oldest : NULL;" "    return NULL;"
+  "    if (newcomer == NULL || yoke__deadline_past(newcomer->safe))" "    if (newcomer == NULL)"
   silent_clients_keep_nobody_out)
 yoke_mutant(accepted_before_the_proof conformance/listener_hostile ${accept}
   "    if (rc == YOKE_EBUSY && !yoke__deadline_past(newcomer->deadline))"
-  "    if (rc == YOKE_EPROTO)\n        return make(listener, out, take_out(place));\n    if (rc == YOKE_EBUSY && !yoke__deadline_past(newcomer->deadline))"
+  "    if (rc == YOKE_EPROTO)\n        return hold(listener, take_out(place));\n    if (rc == YOKE_EBUSY && !yoke__deadline_past(newcomer->deadline))"
   what_is_not_the_protocol_is_refused)
 
 # -- files of sockets

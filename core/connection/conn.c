@@ -4,8 +4,8 @@
 
 #include "../backend.h"
 #include "../error.h"
-#include "parcel.h"
 #include "../wait/many_list.h"
+#include "parcel.h"
 
 #include <stdlib.h>
 #include <string.h>
