@@ -9,13 +9,17 @@ struct yoke_array {
     yoke__handle handle;
 };
 
-int yoke_array_create_(yoke_array **out, yoke_type type, size_t size, size_t count, const void *initial,
+int yoke_array_create_(yoke_array **out, yoke_type type, size_t size, size_t count, const void *initial, size_t has,
                        const yoke_value_options *options)
 {
     yoke__handle *handle;
     if (!out)
         return yoke__fail(YOKE_EINVAL, "the place for the array's handle is NULL");
-    YOKE_TRY(yoke__cell_create(&handle, YOKE__KIND_ARRAY, type, size, count, initial, options));
+    if (initial && count > has / (size ? size : 1) && size > 1)
+        return yoke__fail(YOKE_EINVAL,
+                          "the initial elements of an array of %zu are %zu bytes, less than %zu of %zu each", count,
+                          has, count, size);
+    YOKE_TRY(yoke__cell_create(&handle, YOKE__KIND_ARRAY, type, size, count, initial, has, options));
     *out = (yoke_array *)handle;
     return YOKE_OK;
 }

@@ -38,6 +38,7 @@ typedef struct cell_spec {
     yoke_on_death on_death;
     size_t        size, count;
     const void   *initial;
+    size_t        has; /* bytes there, of which the elements take what they need */
     const char   *name;
 } cell_spec;
 
@@ -53,8 +54,9 @@ static int init_cell(yoke_domain *domain, yoke__id id, void *object, const void 
     cell->count = spec->count;
     if (spec->locked)
         yoke__lock_init(&cell->lock, spec->on_death);
+    size_t bytes = spec->size * spec->count;
     if (spec->initial)
-        memcpy((uint8_t *)object + YOKE__CELL_DATA, spec->initial, spec->size * spec->count);
+        memcpy((uint8_t *)object + YOKE__CELL_DATA, spec->initial, bytes < spec->has ? bytes : spec->has);
     return YOKE_OK;
 }
 
@@ -92,12 +94,12 @@ static int check_request(const cell_spec *spec, yoke_open_mode mode)
 }
 
 int yoke__cell_create(yoke__handle **out, yoke__kind kind, yoke_type type, size_t size, size_t count,
-                      const void *initial, const yoke_value_options *options)
+                      const void *initial, size_t has, const yoke_value_options *options)
 {
     yoke_value_options given;
     const yoke__cell  *cell;
     YOKE_TRY(yoke__options_take(yoke_value_options, &given, options));
-    cell_spec spec = {kind, type, !given.unlocked, given.on_death, size, count, initial, given.name};
+    cell_spec spec = {kind, type, !given.unlocked, given.on_death, size, count, initial, has, given.name};
     YOKE_TRY(check_request(&spec, given.mode));
     yoke__object_spec object = {.kind = kind,
                                 .name = given.name,

@@ -24,7 +24,7 @@ typedef struct yoke__cell {
 
 /* Makes or opens; count 0: as many as it has, only by opening. */
 int yoke__cell_create(yoke__handle **out, yoke__kind kind, yoke_type type, size_t size, size_t count,
-                      const void *initial, const yoke_value_options *options);
+                      const void *initial, size_t has, const yoke_value_options *options);
 /* The object behind a handle of that kind; NULL with the error noted. */
 yoke__cell *yoke__cell_of(const void *handle, yoke__kind kind);
 /* The elements if they are of that type; NULL with both types named. */

@@ -13,7 +13,7 @@ int yoke_value_create_(yoke_value **out, yoke_type type, size_t size, const void
     yoke__handle *handle;
     if (!out)
         return yoke__fail(YOKE_EINVAL, "the place for the value's handle is NULL");
-    YOKE_TRY(yoke__cell_create(&handle, YOKE__KIND_VALUE, type, size, 1, initial, options));
+    YOKE_TRY(yoke__cell_create(&handle, YOKE__KIND_VALUE, type, size, 1, initial, size, options));
     *out = (yoke_value *)handle;
     return YOKE_OK;
 }

@@ -87,9 +87,10 @@ typedef struct yoke_value_options {
 YOKE_API YOKE_CHECKED int yoke_value_create_(yoke_value **out, yoke_type type, size_t size, const void *initial,
                                              const yoke_value_options *options);
 /** What YOKE_ARRAY_CREATE() calls. As yoke_value_create_(), for count elements of size bytes each; an array that is there
- *  already must have as many, or count be 0 (which fits any, and can't create). */
+ *  already must have as many, or count be 0 (which fits any, and can't create). has: how many bytes initial has, SIZE_MAX:
+ *  enough. What is missing is zero where size is 1, and else #YOKE_EINVAL. */
 YOKE_API YOKE_CHECKED int yoke_array_create_(yoke_array **out, yoke_type type, size_t size, size_t count,
-                                             const void *initial, const yoke_value_options *options);
+                                             const void *initial, size_t has, const yoke_value_options *options);
 
 /** What YOKE_VALUE() calls. NULL: a bad handle, or #YOKE_ETYPE with a sentence that names both types. */
 YOKE_API void *yoke_value_data_(const yoke_value *value, yoke_type type, size_t size);

@@ -7,11 +7,19 @@
 
 #include "memory.h"
 
+#if defined(__GNUC__)
+/* How many bytes there are at an address, if the compiler knows; else SIZE_MAX. */
+#define YOKE_HAS_(at) __builtin_object_size(at, 0)
+#else
+#define YOKE_HAS_(at) ((size_t)-1)
+#endif
+
 /*
  *   YOKE_VALUE_CREATE(&value, T, initial, options)         makes a value of type T; for a structure give one, or 0
  *   YOKE_VALUE_OPEN(&value, T, domain, name)               opens one by name; domain NULL: the default one
  *   YOKE_VALUE(value, T)                                   T *: where it lies; NULL if it is no T
- *   YOKE_ARRAY_CREATE(&array, T, count, initial, options)  initial: pointer to count elements, or NULL for zeros
+ *   YOKE_ARRAY_CREATE(&array, T, count, initial, options)  initial: pointer to count elements, or NULL for zeros; for
+ *                                                          char also a shorter text or array: the rest is zero
  *   YOKE_ARRAY_OPEN(&array, T, domain, name)               opens one by name, of any count
  *   YOKE_ARRAY(array, T)                                   T *: its first element; NULL if it is no array of T
  *   YOKE_ARRAY_AT(array, T, index)                         T *: an element; NULL if there is no such element
@@ -44,12 +52,13 @@
 #define YOKE_VALUE_OPEN(out, T, in_domain, by_name)                                                                    \
     yoke_value_create_(out, YOKE_TYPE_(T), sizeof(T), NULL,                                                            \
                        YOKE_OPTIONS(yoke_value_options, .domain = (in_domain), .name = (by_name), .mode = YOKE_OPEN))
-/** Makes an array. initial: pointer to count elements, or NULL for zeros. */
+/** Makes an array. initial: pointer to count elements, or NULL for zeros. A string literal or an array, of which the compiler
+ *  knows the size, may be shorter where T has one byte, as char has: the rest is zero, as in C; for others that is #YOKE_EINVAL. */
 #define YOKE_ARRAY_CREATE(out, T, count, initial, options)                                                             \
-    yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), count, initial, options)
+    yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), count, initial, YOKE_HAS_(initial), options)
 /** Opens an array by name, of any count. */
 #define YOKE_ARRAY_OPEN(out, T, in_domain, by_name)                                                                    \
-    yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), 0, NULL,                                                         \
+    yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), 0, NULL, 0,                                                      \
                        YOKE_OPTIONS(yoke_value_options, .domain = (in_domain), .name = (by_name), .mode = YOKE_OPEN))
 #define YOKE_OUT_(T, out)   (1 ? (out) : (T *)0)
 #define YOKE_FROM_(T, from) (1 ? (from) : (const T *)0)
@@ -128,12 +137,12 @@ template <class T> int yoke_value_find_(yoke_value **out, const yoke_value_optio
 }
 template <class T> int yoke_array_find_(yoke_array **out, const yoke_value_options &options)
 {
-    return yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), 0, NULL, &options);
+    return yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), 0, NULL, 0, &options);
 }
 template <class T>
-int yoke_array_make_(yoke_array **out, size_t count, const T *initial, const yoke_value_options *options)
+int yoke_array_make_(yoke_array **out, size_t count, const T *initial, size_t has, const yoke_value_options *options)
 {
-    return yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), count, initial, options);
+    return yoke_array_create_(out, YOKE_TYPE_(T), sizeof(T), count, initial, has, options);
 }
 /* Never deduced from the arguments: T is what the program writes. */
 template <class T> struct yoke_exactly_ {
@@ -186,14 +195,15 @@ int yoke_array_write_as_(yoke_array *array, size_t first, size_t count, const ty
 #define YOKE_VALUE_COMPARE_EXCHANGE(value, T, expected, x)     yoke_value_compare_exchange_as_<T>(value, expected, x)
 #define YOKE_ARRAY_COMPARE_EXCHANGE(array, T, index, expected, x)                                                      \
     yoke_array_compare_exchange_as_<T>(array, index, expected, x)
-#define YOKE_VALUE_LOAD(value, T, out)                     yoke_value_load_as_<T>(value, out)
-#define YOKE_ARRAY_GET(array, T, index, out)               yoke_array_get_as_<T>(array, index, out)
-#define YOKE_ARRAY_READ(array, T, first, count, out)       yoke_array_read_as_<T>(array, first, count, out)
-#define YOKE_ARRAY_WRITE(array, T, first, count, from)     yoke_array_write_as_<T>(array, first, count, from)
-#define YOKE_VALUE_CREATE(out, T, initial, options)        yoke_value_make_<T>(out, initial, options)
-#define YOKE_VALUE_OPEN(out, T, domain, name)              yoke_value_find_<T>(out, yoke_value_by_name_(domain, name))
-#define YOKE_ARRAY_CREATE(out, T, count, initial, options) yoke_array_make_<T>(out, count, initial, options)
-#define YOKE_ARRAY_OPEN(out, T, domain, name)              yoke_array_find_<T>(out, yoke_value_by_name_(domain, name))
+#define YOKE_VALUE_LOAD(value, T, out)                 yoke_value_load_as_<T>(value, out)
+#define YOKE_ARRAY_GET(array, T, index, out)           yoke_array_get_as_<T>(array, index, out)
+#define YOKE_ARRAY_READ(array, T, first, count, out)   yoke_array_read_as_<T>(array, first, count, out)
+#define YOKE_ARRAY_WRITE(array, T, first, count, from) yoke_array_write_as_<T>(array, first, count, from)
+#define YOKE_VALUE_CREATE(out, T, initial, options)    yoke_value_make_<T>(out, initial, options)
+#define YOKE_VALUE_OPEN(out, T, domain, name)          yoke_value_find_<T>(out, yoke_value_by_name_(domain, name))
+#define YOKE_ARRAY_CREATE(out, T, count, initial, options)                                                             \
+    yoke_array_make_<T>(out, count, initial, YOKE_HAS_(initial), options)
+#define YOKE_ARRAY_OPEN(out, T, domain, name) yoke_array_find_<T>(out, yoke_value_by_name_(domain, name))
 #endif
 /** T *: where the value lies; NULL if it is no T. */
 #define YOKE_VALUE(value, T) ((T *)yoke_value_data_(value, YOKE_TYPE_(T), sizeof(T)))

@@ -99,6 +99,18 @@ static int direct(void *user)
     return result;
 }
 
+/* A sleeper that does not come would be an error of the library. */
+static void until_asleep(void)
+{
+    for (int i = 0; slots(YOKE__WAITING) < now.board->asleep; i++) {
+        if (i == 200000) {
+            fprintf(stderr, "%d of %d sleepers wait\n", slots(YOKE__WAITING), now.board->asleep);
+            abort();
+        }
+        (void)usleep(100);
+    }
+}
+
 static void set_up(void *context)
 {
     int directed = context != NULL;
@@ -113,8 +125,7 @@ static void set_up(void *context)
     if (directed)
         sleeper_start(&now.board->director, direct, NULL);
     else
-        while (slots(YOKE__WAITING) < now.board->asleep)
-            (void)usleep(100);
+        until_asleep();
 }
 
 static void tear_down(void *context)

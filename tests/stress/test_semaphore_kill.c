@@ -35,8 +35,10 @@ typedef struct hall {
     desk            desks[WORKERS];
     _Atomic int     kills; /* begun and ended: odd while one of the desks may be a dead one's */
     _Atomic int     stop;
-    int             next; /* which desk a new worker gets */
 } hall;
+
+static int
+    next; /* which desk a new worker gets; this process's own, so that a child keeps what stood there at its fork */
 
 /* What those at the desks hold together; not to be judged if one of them died meanwhile, since its permit may be taken
  * over before its desk is cleared. */
@@ -52,7 +54,7 @@ static bool too_many_inside(const hall *h)
 static int work(void *user)
 {
     hall *h = user;
-    desk *mine = &h->desks[h->next];
+    desk *mine = &h->desks[next];
 
     mine->inside = 0;
     while (!h->stop) {
@@ -127,21 +129,21 @@ static void kill_at_random(bool permits)
         yoke_semaphore_create(&h->semaphore, PLACES, YOKE_OPTIONS(yoke_semaphore_options, .permits = permits)),
         YOKE_OK);
     assert_int_equal(yoke_event_create(&h->event, NULL), YOKE_OK);
-    for (h->next = 0; h->next < WORKERS; h->next++)
-        workers[h->next] = child_start(work, h);
+    for (next = 0; next < WORKERS; next++)
+        workers[next] = child_start(work, h);
     while (milliseconds() < end) {
-        h->next = rand_r(&seed) % WORKERS;
+        next = rand_r(&seed) % WORKERS;
         (void)usleep((unsigned)(rand_r(&seed) % 3000));
         h->kills++;
-        child_kill(workers[h->next]);
-        h->desks[h->next].inside = 0;
+        child_kill(workers[next]);
+        h->desks[next].inside = 0;
         h->kills++;
         deaths++;
         if (permits)
             until_they_go_on(h);
         else
             make_up(h, &lost, deaths);
-        workers[h->next] = child_start(work, h);
+        workers[next] = child_start(work, h);
     }
     h->stop = 1;
     for (int i = 0; i < WORKERS; i++)

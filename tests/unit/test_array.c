@@ -59,6 +59,33 @@ static void sizes_that_no_memory_has_are_refused(void **state)
     assert_null(array);
 }
 
+static void a_shorter_text_begins_an_array_of_char_and_the_rest_is_zero(void **state)
+{
+    const char  some[3] = {'a', 'b', 'c'};
+    const short numbers[3] = {1, 2, 3};
+    yoke_array *array, *none = NULL;
+    char        text[32];
+
+    (void)state;
+    assert_int_equal(YOKE_ARRAY_CREATE(&array, char, 4000, "hello", NULL), YOKE_OK);
+    assert_int_equal(yoke_array_get_string(array, text, sizeof text), YOKE_OK);
+    assert_string_equal(text, "hello");
+    for (size_t i = 5; i < 4000; i++)
+        assert_int_equal(YOKE_ARRAY(array, char)[i], 0);
+    yoke_array_close(array);
+    assert_int_equal(YOKE_ARRAY_CREATE(&array, char, 5, some, NULL), YOKE_OK);
+    assert_memory_equal(YOKE_ARRAY(array, char), "abc\0", 5);
+    yoke_array_close(array);
+    assert_int_equal(YOKE_ARRAY_CREATE(&array, char, 2, "hello", NULL), YOKE_OK);
+    assert_memory_equal(YOKE_ARRAY(array, char), "he", 2);
+    yoke_array_close(array);
+    assert_int_equal(YOKE_ARRAY_CREATE(&array, short, 3, numbers, NULL), YOKE_OK);
+    yoke_array_close(array);
+    assert_int_equal(YOKE_ARRAY_CREATE(&none, short, 4, numbers, NULL), YOKE_EINVAL);
+    assert_non_null(strstr(yoke_last_error()->text, "6 bytes"));
+    assert_null(none);
+}
+
 static void text_goes_in_and_out(void **state)
 {
     (void)state;
@@ -141,6 +168,7 @@ int main(void)
         cmocka_unit_test(an_index_past_the_end_is_refused),
         cmocka_unit_test(sizes_that_no_memory_has_are_refused),
         cmocka_unit_test(text_goes_in_and_out),
+        cmocka_unit_test(a_shorter_text_begins_an_array_of_char_and_the_rest_is_zero),
         cmocka_unit_test(a_name_is_found_with_its_count),
         cmocka_unit_test(another_process_sees_and_changes_the_same_elements),
     };

@@ -116,6 +116,9 @@ static void values_and_elements_are_changed_at_once(void **)
     assert_int_equal(YOKE_VALUE_CREATE(&given, point, 0, nullptr), YOKE_OK);
     assert_int_equal(YOKE_VALUE_EXCHANGE(given, point, other, &seen), YOKE_OK);
     assert_int_equal(YOKE_VALUE(given, point)->y, 6);
+    assert_int_equal(YOKE_ARRAY_CREATE(&array, char, 9, "text", nullptr), YOKE_OK);
+    assert_string_equal(YOKE_ARRAY(array, char), "text");
+    yoke_array_close(array);
     assert_int_equal(YOKE_ARRAY_CREATE(&array, short, 2, nullptr, nullptr), YOKE_OK);
     assert_int_equal(YOKE_ARRAY_SET(array, short, 1, 4), YOKE_OK);
     assert_int_equal(YOKE_ARRAY_FETCH_XOR(array, short, 1, 1, nullptr), YOKE_OK);
