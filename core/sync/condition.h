@@ -28,6 +28,9 @@ typedef struct yoke__condition {
     yoke__rlock_state     *lock; /* of which a plain lock is the first part */
 } yoke__condition;
 
+/* What a handle stands for; false with the error noted. */
+bool yoke__condition_find(yoke__condition *out, const yoke_condition *condition);
+
 /* condition_lock.c: the lock, whichever it is. */
 
 /* False with the error noted: the given lock is not there, which means that the domain is damaged. */

@@ -1,10 +1,8 @@
 /* Locks as objects of their own and as parts of others: handles and the public calls. */
-#include "lock.h"
+#include "lock_make.h"
 
 #include "../error.h"
 #include "../options.h"
-
-#include <stdio.h>
 
 #define UNLIKELY(condition) __builtin_expect((condition), 0)
 
@@ -66,32 +64,6 @@ void yoke__lock_return(yoke_lock *lock)
 
 /* ---- the public calls --------------------------------------------------------------------------------------------- */
 
-static uint32_t rules_of(const yoke_lock_options *options)
-{
-    return (options->on_death == YOKE_IGNORE_DEATH ? YOKE__IGNORES_DEATH : 0u) |
-           (options->owner_releases ? YOKE__OWNER_RELEASES : 0u) | (options->detect_deadlock ? YOKE__DETECTS : 0u);
-}
-
-static int init(yoke_domain *domain, yoke__id id, void *object, const void *argument)
-{
-    (void)domain;
-    (void)id;
-    yoke__lock_init_rules(object, rules_of(argument));
-    return YOKE_OK;
-}
-
-static int agree(yoke_domain *domain, const void *object, const void *argument)
-{
-    const yoke_lock_options *options = argument;
-    char                     what[YOKE__NAME_SIZE + 8];
-
-    (void)domain;
-    if (!options)
-        return YOKE_OK;
-    (void)snprintf(what, sizeof what, "lock %s", options->name);
-    return yoke__lock_agree(what, object, rules_of(options));
-}
-
 static void sweep(yoke_domain *domain, yoke__id id, void *object, yoke__token dead)
 {
     (void)id;
@@ -114,46 +86,35 @@ static void describe(yoke_domain *domain, yoke__id id, const void *object, char 
 const yoke__object_type yoke__lock_type = {
     .kind = YOKE__KIND_LOCK, .name = "lock", .sweep = sweep, .blockers = blockers, .describe = describe};
 
-static int make(yoke_lock **out, yoke_domain *domain, const char *name, yoke_open_mode mode,
-                const yoke_lock_options *options)
-{
-    yoke__object_spec spec = {
-        .kind = YOKE__KIND_LOCK,
-        .name = name,
-        .mode = mode,
-        .size = sizeof(yoke__lock_state),
-        .argument = options,
-        .init = init,
-        .agree = agree,
-    };
-    yoke__handle *handle;
-    int           result = yoke__handle_create(&handle, domain, &spec);
-
-    if (result == YOKE_OK)
-        *out = (yoke_lock *)handle;
-    return result;
-}
-
 int yoke_lock_create(yoke_lock **out, const yoke_lock_options *options)
 {
     yoke_lock_options given;
 
-    if (!out)
-        return yoke__fail(YOKE_EINVAL, "yoke_lock_create: no place for the handle");
     YOKE_TRY(yoke__options_take(yoke_lock_options, &given, options));
-    if (given.on_death != YOKE_REPORT_DEATH && given.on_death != YOKE_IGNORE_DEATH)
-        return yoke__fail(YOKE_EINVAL, "yoke_lock_create: no such on_death: %d", (int)given.on_death);
     if (given.detect_deadlock && !given.owner_releases)
         return yoke__fail(YOKE_EINVAL, "yoke_lock_create: detect_deadlock needs owner_releases: who holds a lock that "
                                        "anybody may release is not who would have to release it");
-    return make(out, given.domain, given.name, given.mode, &given);
+    yoke__lock_wanted wanted = {.kind = YOKE__KIND_LOCK,
+                                .domain = given.domain,
+                                .name = given.name,
+                                .mode = given.mode,
+                                .on_death = given.on_death,
+                                .rules = given.owner_releases ? YOKE__OWNER_RELEASES : 0,
+                                .detect = given.detect_deadlock,
+                                .size = sizeof(yoke__lock_state)};
+    yoke__handle     *handle;
+    YOKE_TRY(yoke__lock_create(out ? &handle : NULL, &wanted));
+    *out = (yoke_lock *)handle;
+    return YOKE_OK;
 }
 
 int yoke_lock_open(yoke_lock **out, yoke_domain *domain, const char *name)
 {
-    if (!out || !name)
-        return yoke__fail(YOKE_EINVAL, "yoke_lock_open: no %s", out ? "name" : "place for the handle");
-    return make(out, domain, name, YOKE_OPEN, NULL);
+    yoke__handle *handle;
+
+    YOKE_TRY(yoke__lock_open(out ? &handle : NULL, YOKE__KIND_LOCK, domain, name));
+    *out = (yoke_lock *)handle;
+    return YOKE_OK;
 }
 
 void yoke_lock_close(yoke_lock *lock)

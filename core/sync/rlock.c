@@ -2,6 +2,7 @@
 
 #include "../error.h"
 #include "../options.h"
+#include "lock_make.h"
 
 #include <stdio.h>
 
@@ -99,69 +100,32 @@ const yoke__object_type yoke__rlock_type = {
 
 /* ---- the public calls --------------------------------------------------------------------------------------------- */
 
-static uint32_t rules_of(const yoke_rlock_options *options)
-{
-    return (options->on_death == YOKE_IGNORE_DEATH ? YOKE__IGNORES_DEATH : 0u) |
-           (options->detect_deadlock ? YOKE__DETECTS : 0u);
-}
-
-static int init(yoke_domain *domain, yoke__id id, void *object, const void *argument)
-{
-    (void)domain;
-    (void)id;
-    yoke__rlock_init(object, rules_of(argument));
-    return YOKE_OK;
-}
-
-static int agree(yoke_domain *domain, const void *object, const void *argument)
-{
-    const yoke_rlock_options *options = argument;
-    char                      what[YOKE__NAME_SIZE + 8];
-
-    (void)domain;
-    if (!options)
-        return YOKE_OK;
-    (void)snprintf(what, sizeof what, "rlock %s", options->name);
-    return yoke__lock_agree(what, object, rules_of(options) | YOKE__OWNER_RELEASES);
-}
-
-static int make(yoke_rlock **out, yoke_domain *domain, const char *name, yoke_open_mode mode,
-                const yoke_rlock_options *options)
-{
-    yoke__object_spec spec = {
-        .kind = YOKE__KIND_RLOCK,
-        .name = name,
-        .mode = mode,
-        .size = sizeof(yoke__rlock_state),
-        .argument = options,
-        .init = init,
-        .agree = agree,
-    };
-    yoke__handle *handle;
-    int           result = yoke__handle_create(&handle, domain, &spec);
-
-    if (result == YOKE_OK)
-        *out = (yoke_rlock *)handle;
-    return result;
-}
-
 int yoke_rlock_create(yoke_rlock **out, const yoke_rlock_options *options)
 {
     yoke_rlock_options given;
 
-    if (!out)
-        return yoke__fail(YOKE_EINVAL, "yoke_rlock_create: no place for the handle");
     YOKE_TRY(yoke__options_take(yoke_rlock_options, &given, options));
-    if (given.on_death != YOKE_REPORT_DEATH && given.on_death != YOKE_IGNORE_DEATH)
-        return yoke__fail(YOKE_EINVAL, "yoke_rlock_create: no such on_death: %d", (int)given.on_death);
-    return make(out, given.domain, given.name, given.mode, &given);
+    yoke__lock_wanted wanted = {.kind = YOKE__KIND_RLOCK,
+                                .domain = given.domain,
+                                .name = given.name,
+                                .mode = given.mode,
+                                .on_death = given.on_death,
+                                .rules = YOKE__OWNER_RELEASES,
+                                .detect = given.detect_deadlock,
+                                .size = sizeof(yoke__rlock_state)};
+    yoke__handle     *handle;
+    YOKE_TRY(yoke__lock_create(out ? &handle : NULL, &wanted));
+    *out = (yoke_rlock *)handle;
+    return YOKE_OK;
 }
 
 int yoke_rlock_open(yoke_rlock **out, yoke_domain *domain, const char *name)
 {
-    if (!out || !name)
-        return yoke__fail(YOKE_EINVAL, "yoke_rlock_open: no %s", out ? "name" : "place for the handle");
-    return make(out, domain, name, YOKE_OPEN, NULL);
+    yoke__handle *handle;
+
+    YOKE_TRY(yoke__lock_open(out ? &handle : NULL, YOKE__KIND_RLOCK, domain, name));
+    *out = (yoke_rlock *)handle;
+    return YOKE_OK;
 }
 
 static yoke__handle *check(const yoke_rlock *rlock)

@@ -5,10 +5,10 @@
 #include "../domain/participant.h"
 #include "../error.h"
 
-void yoke__rwlock_init(yoke__rwlock_state *state, const yoke__rwlock_rules *rules)
+void yoke__rwlock_init(yoke__rwlock_state *state, uint32_t rules, uint32_t places)
 {
-    yoke__lock_init_rules(&state->gate, rules->rules | YOKE__OWNER_RELEASES);
-    yoke__a32_store_relaxed(&state->places, rules->places);
+    yoke__lock_init_rules(&state->gate, rules | YOKE__OWNER_RELEASES);
+    yoke__a32_store_relaxed(&state->places, places);
 }
 
 /* ---- the gate ---------------------------------------------------------------------------------------------------- */

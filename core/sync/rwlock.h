@@ -51,12 +51,7 @@ struct yoke_rwlock {
     yoke__handle handle;
 };
 
-typedef struct yoke__rwlock_rules {
-    uint32_t rules; /* YOKE__IGNORES_DEATH, YOKE__DETECTS */
-    uint32_t places;
-} yoke__rwlock_rules;
-
-void yoke__rwlock_init(yoke__rwlock_state *state, const yoke__rwlock_rules *rules);
+void yoke__rwlock_init(yoke__rwlock_state *state, uint32_t rules, uint32_t places);
 /* As the public calls. */
 int     yoke__rwlock_acquire_shared(yoke__handle *handle, int64_t timeout);
 int     yoke__rwlock_release_shared(yoke__handle *handle);

@@ -197,7 +197,7 @@ yoke_crash_mutant(cargo_not_collected queue_carry_kill queue/get.c
 yoke_crash_mutant(notify_not_passed_on condition_kill sync/waiters.c "heir ? YOKE__ORPHANED : 0) && heir" "0) && heir")
 yoke_crash_mutant(notified_not_woken condition_kill sync/waiters.c
   "    wake(domain, slot);\n    return true;" "    return domain && true;")
-yoke_crash_mutant(left_before_the_lock condition_kill sync/condition.c
+yoke_crash_mutant(left_before_the_lock condition_kill sync/condition_wait.c
   "    held = yoke__condition_take_back(c, &levels);\n    if (result == YOKE_OK && held >= 0)\n        yoke__waiter_leave(waiter);"
   "    if (result == YOKE_OK)\n        yoke__waiter_leave(waiter);\n    held = yoke__condition_take_back(c, &levels);\n    if (result == YOKE_OK && held >= 0)\n        (void)waiter;"
   "wait, notified")
