@@ -20,6 +20,7 @@
 #include "support/child.h"
 #include "support/leak.h"
 #include "support/pipes.h"
+#include "support/python.h"
 #include "support/sockets.h"
 
 #define T SOCKET_PATIENCE
@@ -76,18 +77,6 @@ static int run_python(void *user)
         execlp("python3", "python3", first, p->arguments[0], p->arguments[1], p->arguments[2], p->arguments[3],
                p->arguments[4], (char *)NULL);
     return 98;
-}
-
-static void need_python(void)
-{
-    static int there = -1; /* each start of a Python takes its time */
-
-    if (there < 0)
-        there = system("python3 -c 'import multiprocessing.connection, hmac, hashlib' >/dev/null 2>&1") == 0;
-    if (!there) {
-        print_message("skipped: there is no python3 with multiprocessing\n");
-        skip(); /* nothing to talk to */
-    }
 }
 
 /* Is the Python that is there one that knows only MD5? */
@@ -169,6 +158,14 @@ static void use_and_close(yoke_conn *conn)
 
 /* ---- Python as it is there ---- */
 
+static const char *abstract_address(void)
+{
+    static char address[64];
+
+    snprintf(address, sizeof address, "abstract:yoke-python-%ld", (long)getpid());
+    return address;
+}
+
 static void accept_python(const char *address, const char *key, bool old)
 {
     yoke_conn     *conn;
@@ -184,17 +181,19 @@ static void accept_python(const char *address, const char *key, bool old)
 static void test_python_connects_without_a_key(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     accept_python(socket_address("python"), NULL, false);
     accept_python("tcp:127.0.0.1:0", NULL, false);
+    accept_python(abstract_address(), NULL, false);
 }
 
 static void test_python_connects_with_the_key(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     accept_python(socket_address("python"), "secret", true);
     accept_python("tcp:127.0.0.1:0", "secret", true);
+    accept_python(abstract_address(), "secret", true);
     if (!python_is_old())
         accept_python(socket_address("python"), "secret", false);
 }
@@ -214,7 +213,7 @@ static void expect_refusal(const char *key, bool old, const char *python_key)
 static void test_python_with_another_key_or_only_md5_is_refused(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     expect_refusal("secret", true, "another");
     if (python_is_old())
         expect_refusal("secret", false, "secret");
@@ -238,9 +237,11 @@ static void connect_to_python(const char *place, const char *python_key, const c
 static void test_pythons_listener_is_connected_to(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     connect_to_python(socket_address("python"), "", NULL, false, YOKE_OK, 11);
     connect_to_python("tcp:127.0.0.1:0", "", NULL, false, YOKE_OK, 11);
+    connect_to_python(abstract_address(), "", NULL, false, YOKE_OK, 11);
+    connect_to_python(abstract_address(), "secret", "secret", true, YOKE_OK, 11);
     connect_to_python(socket_address("python"), "secret", "secret", true, YOKE_OK, 11);
     connect_to_python("tcp:127.0.0.1:0", "secret", "secret", true, YOKE_OK, 11);
 }
@@ -248,7 +249,7 @@ static void test_pythons_listener_is_connected_to(void **state)
 static void test_pythons_listener_with_another_key_or_only_md5_is_refused(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     connect_to_python(socket_address("python"), "secret", "another", true, YOKE_EACCES, 10);
     if (python_is_old())
         connect_to_python(socket_address("python"), "secret", "secret", false, YOKE_EACCES, 11);
@@ -277,7 +278,7 @@ static void accept_new(const char *key, const char *digest, const char *python_k
 static void test_the_new_handshake_is_taken_in_every_digest(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     accept_new("secret", NULL, "secret", "sha256", true);
     accept_new("secret", "sha384", "secret", "sha3_384", true);
     accept_new("secret", "sha3_256", "secret", "sha384", true);
@@ -287,7 +288,7 @@ static void test_the_new_handshake_is_taken_in_every_digest(void **state)
 static void test_the_new_handshake_is_refused_when_anything_is_wrong(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     accept_new("secret", NULL, "another", "sha256", false);
     accept_new("secret", NULL, "secret", "answer-md5", false);
     accept_new("secret", NULL, "secret", "answer-{md5}", false);
@@ -312,7 +313,7 @@ static void connect_to_new(const char *python_key, const char *variation, int ex
 static void test_a_listener_with_the_new_handshake_is_connected_to(void **state)
 {
     (void)state;
-    need_python();
+    python_need();
     connect_to_new("secret", "sha256", YOKE_OK, 11);
     connect_to_new("secret", "sha3_384", YOKE_OK, 11);
     connect_to_new("another", "sha256", YOKE_EACCES, 10);
