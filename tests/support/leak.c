@@ -8,6 +8,9 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,4 +327,14 @@ int leak_teardown(void **state)
         remove_folder(runtime_directory, 3);
     runtime_directory[0] = '\0';
     return none ? 0 : -1;
+}
+
+long leak_heap_bytes(void)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    struct mallinfo2 info = mallinfo2();
+    return (long)(info.uordblks + info.hblkhd);
+#else
+    return 0;
+#endif
 }

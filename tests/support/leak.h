@@ -29,4 +29,7 @@ void leak_patience(int milliseconds);
 int leak_descriptors(void);
 int leak_processes(void); /* living ones of this process group, this one not counted, and unreaped children */
 
+/* What this process has from malloc(); 0 where that is not told. */
+long leak_heap_bytes(void);
+
 #endif

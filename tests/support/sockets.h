@@ -29,4 +29,9 @@ int raw_client(const char *address);
 /* One message each way between two ends; asserts. */
 void exchange(yoke_conn *one, yoke_conn *other);
 
+/* A listener whose key is "secret", with that handshake_timeout; asserts. */
+yoke_listener *listen_guarded(const char *address, int64_t handshake);
+/* A client that has that key gets in; asserts. */
+void let_guest_in(yoke_listener *listener);
+
 #endif
