@@ -25,7 +25,9 @@ size_t yoke__socket_name_limit(yoke_socket_kind kind)
 {
     if (kind == YOKE_SOCKET_PATH)
         return LOCAL_ROOM - 1;
-    return kind == YOKE_SOCKET_ABSTRACT ? ABSTRACT_LIMIT : 255; /* the latter of the name system */
+    if (kind == YOKE_SOCKET_ABSTRACT)
+        return ABSTRACT_LIMIT;
+    return kind == YOKE_SOCKET_TCP ? 255 : 0; /* of the name system */
 }
 
 socklen_t yoke__socket_local(yoke__socket_address *out, const yoke_socket_place *place)

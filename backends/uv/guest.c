@@ -1,30 +1,29 @@
 /*
- * Guests on the caller's loops: a poll, a timer and an idle handle each. Contracts in yoke/backend.h.
+ * Guests on the caller's loops: a watch of a native, a timer and an idle handle each. Contracts in yoke/backend.h.
  *
  * The next round is asked for by the idle handle: 1.44 runs a timer that is started anew for now by its own callback
  * again and again without ever polling.
  */
-#include "uv.h"
+#include "native.h"
 
 #include <stdlib.h>
 
 struct yoke_loop_guest {
-    uv_poll_t       poll;
+    yoke__uv_input *input;
     uv_timer_t      timer;
     uv_idle_t       idle;
     yoke_loop_turn *turn;
     void           *user;
     void (*left)(void *user);
-    int open; /* handles that libuv has not let go of */
+    int open; /* what libuv has not let go of */
 };
 
-/* An error is told with the native's number and stops the poll: then the timer alone has to do. */
-static void on_readable(uv_poll_t *poll, int status, int events)
+/* Where a native can't be watched any more the timer alone has to do. */
+static void on_input(void *user, bool failed)
 {
-    yoke_loop_guest *guest = poll->data;
-    if (status < 0)
+    yoke_loop_guest *guest = user;
+    if (failed)
         uv_ref((uv_handle_t *)&guest->timer);
-    (void)events;
     guest->turn(guest->user, true);
 }
 
@@ -41,9 +40,9 @@ static void on_idle(uv_idle_t *idle)
     guest->turn(guest->user, false);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void part_closed(void *part_of)
 {
-    yoke_loop_guest *guest = handle->data;
+    yoke_loop_guest *guest = part_of;
     if (--guest->open > 0)
         return;
     void (*left)(void *user) = guest->left;
@@ -58,17 +57,9 @@ static int enter_fail(int status)
                              uv_strerror(status));
 }
 
-/* What libuv polls on Windows are sockets, and a doorbell there is none. */
-static int poll_init(uv_loop_t *loop, uv_poll_t *poll, yoke_native native)
+static void on_closed(uv_handle_t *handle)
 {
-#ifdef _WIN32
-    (void)loop;
-    (void)poll;
-    (void)native;
-    return UV_ENOTSUP;
-#else
-    return uv_poll_init(loop, poll, (int)native);
-#endif
+    part_closed(handle->data);
 }
 
 static int guest_enter(yoke_loop_guest **out, void *loop, yoke_native native, yoke_loop_turn *turn, void *user)
@@ -76,20 +67,19 @@ static int guest_enter(yoke_loop_guest **out, void *loop, yoke_native native, yo
     yoke_loop_guest *guest = calloc(1, sizeof *guest);
     if (guest == NULL)
         return yoke_backend_fail(YOKE_ENOMEM, 0, "no memory for a watch on an event loop");
-    int status = poll_init(loop, &guest->poll, native);
+    guest->turn = turn;
+    guest->user = user;
+    guest->open = 3;
+    int status = yoke__uv_input_open(&guest->input, loop, native, on_input, guest);
     if (status < 0) {
         free(guest);
         return enter_fail(status);
     }
     (void)uv_timer_init(loop, &guest->timer);
     (void)uv_idle_init(loop, &guest->idle);
-    uv_unref((uv_handle_t *)&guest->timer); /* the poll keeps the loop running */
+    uv_unref((uv_handle_t *)&guest->timer); /* the watch keeps the loop running */
     uv_unref((uv_handle_t *)&guest->idle);
-    guest->poll.data = guest->timer.data = guest->idle.data = guest;
-    guest->turn = turn;
-    guest->user = user;
-    guest->open = 3;
-    (void)uv_poll_start(&guest->poll, UV_READABLE, on_readable); /* which can't fail once init has not */
+    guest->timer.data = guest->idle.data = guest;
     *out = guest;
     return YOKE_OK;
 }
@@ -108,7 +98,7 @@ static void guest_again(yoke_loop_guest *guest, int64_t timeout)
 static void guest_leave(yoke_loop_guest *guest, void (*left)(void *user))
 {
     guest->left = left;
-    uv_close((uv_handle_t *)&guest->poll, on_closed);
+    yoke__uv_input_close(guest->input, part_closed);
     uv_close((uv_handle_t *)&guest->timer, on_closed);
     uv_close((uv_handle_t *)&guest->idle, on_closed);
 }

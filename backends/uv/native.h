@@ -39,4 +39,12 @@ int yoke__uv_room_open(yoke__uv_room *room, yoke_stream *stream, uv_poll_cb on_r
 /* After room->poll was closed. */
 void yoke__uv_room_closed(yoke__uv_room *room);
 
+/* Watches a native for input on a loop of the caller's, by whose thread all this is called; keeps the loop running. */
+typedef struct yoke__uv_input yoke__uv_input;
+/* While there is input, on_input is called in each round. The native stays the caller's, and open. A libuv status. */
+int yoke__uv_input_open(yoke__uv_input **out, uv_loop_t *loop, yoke_native native,
+                        void (*on_input)(void *user, bool failed), void *user);
+/* Frees the watch; closed(user) is called by the loop, never in here. */
+void yoke__uv_input_close(yoke__uv_input *input, void (*closed)(void *user));
+
 #endif

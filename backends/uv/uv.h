@@ -93,6 +93,7 @@ struct yoke_stream {
     size_t               parked_size;
     yoke_stream_request *undoing; /* requests that wait until it is decided whether what was parked gets written */
     int                  undo_status;
+    size_t               piece; /* what the system may be given at a time; its backend's; 0: not known */
     yoke__uv_room       *room;
     yoke__uv_carrier    *carrier; /* of the first of `writes`, until its first byte is out */
     uv_write_t           write;

@@ -12,6 +12,7 @@ static const struct scheme {
     {"unix:", YOKE_SOCKET_PATH},
     {"abstract:", YOKE_SOCKET_ABSTRACT},
     {"tcp:", YOKE_SOCKET_TCP},
+    {"pipe:", YOKE_SOCKET_PIPE},
 };
 
 static bool skip_prefix(const char **text, const char *prefix)
@@ -66,7 +67,8 @@ static int set_name(yoke_socket_place *place, const char *name, size_t size, con
     if (size == 0)
         return yoke__fail(YOKE_EINVAL, "address '%s': the name is empty", address);
     if (limit == 0)
-        return yoke__fail(YOKE_ENOTSUP, "address '%s': this system has no addresses of this kind", address);
+        return yoke__fail(YOKE_ENOTSUP, "address '%.80s': this system has no addresses of this kind%s", address,
+                          place->kind == YOKE_SOCKET_PIPE ? "; use unix:/path" : "");
     if (limit > sizeof place->name - 1)
         limit = sizeof place->name - 1;
     if (size > limit)
@@ -94,9 +96,6 @@ int yoke__address_parse(yoke_socket_place *out, const char *address, const yoke_
     const char       *text = address;
     if (address == NULL)
         return yoke__fail(YOKE_EINVAL, "the address is NULL");
-    if (skip_prefix(&text, "pipe:"))
-        return yoke__fail(YOKE_ENOTSUP, "address '%.80s': named pipes are there on Windows only; use unix:/path",
-                          address);
     size_t i = 0, count = sizeof schemes / sizeof *schemes;
     while (i < count && !skip_prefix(&text, schemes[i].prefix))
         i++;

@@ -402,7 +402,8 @@ typedef struct yoke_stream_ops {
 typedef enum yoke_socket_kind {
     YOKE_SOCKET_PATH,     /**< a file; name: its path */
     YOKE_SOCKET_ABSTRACT, /**< a name of the machine's that is no file */
-    YOKE_SOCKET_TCP       /**< name: a host's name or number, without brackets */
+    YOKE_SOCKET_TCP,      /**< name: a host's name or number, without brackets */
+    YOKE_SOCKET_PIPE      /**< a named pipe of Windows; name: without the prefix that all of them have */
 } yoke_socket_kind;
 
 /** Where a socket listens. */
