@@ -100,7 +100,15 @@
     X(BOOL, ReadFile, (HANDLE file, void *data, DWORD size, DWORD *got, OVERLAPPED *at), (file, data, size, got, at),  \
       FALSE)                                                                                                           \
     X(BOOL, WriteFile, (HANDLE file, const void *data, DWORD size, DWORD *put, OVERLAPPED *at),                        \
-      (file, data, size, put, at), FALSE)
+      (file, data, size, put, at), FALSE)                                                                              \
+    X(HANDLE, CreateNamedPipeW,                                                                                        \
+      (const wchar_t *name, DWORD open_mode, DWORD pipe_mode, DWORD most, DWORD out, DWORD in, DWORD timeout,          \
+       SECURITY_ATTRIBUTES *security),                                                                                 \
+      (name, open_mode, pipe_mode, most, out, in, timeout, security), INVALID_HANDLE_VALUE)                            \
+    X(HANDLE, CreateFileW,                                                                                             \
+      (const wchar_t *name, DWORD access, DWORD share, SECURITY_ATTRIBUTES *security, DWORD how, DWORD flags,          \
+       HANDLE model),                                                                                                  \
+      (name, access, share, security, how, flags, model), INVALID_HANDLE_VALUE)
 
 #define YOKE__SYS_CALLS(X)                                                                                             \
     YOKE__SYS_BASE_CALLS(X)                                                                                            \

@@ -12,4 +12,5 @@ const yoke_backend yoke__windows_backend = {
     .stream = &yoke__uv_streams,
     .system = &yoke__windows_system,
     .loop = &yoke__uv_guests,
+    .socket = &yoke__windows_socket,
 };

@@ -1,12 +1,13 @@
 /*
- * Waiting for any of many handles: events and processes, which all keep their state when somebody looks.
+ * Waiting for any of many natives: events and processes, which all keep their state when somebody looks, and pipes and
+ * sockets by such events (ready.h).
  *
  * One call of the system takes 64. What is beyond goes to the system's own pool of waiting threads, for the time of this
  * wait only: it sets an event of ours when one of them is ready.
  */
 #include "wait.h"
 
-#include "windows.h"
+#include "ready.h"
 
 #include <stdlib.h>
 
@@ -91,7 +92,7 @@ static bool look(const yoke_native *natives, uint8_t *ready, size_t count)
     return any;
 }
 
-int yoke__windows_wait_natives(const yoke_native *natives, uint8_t *ready, size_t count, int64_t timeout)
+static int wait_handles(const yoke_native *natives, uint8_t *ready, size_t count, int64_t timeout)
 {
     HANDLE handles[MAXIMUM_WAIT_OBJECTS];
     size_t direct = count <= MAXIMUM_WAIT_OBJECTS ? count : DIRECT;
@@ -110,5 +111,51 @@ int yoke__windows_wait_natives(const yoke_native *natives, uint8_t *ready, size_
         crowd_end(&others);
     if (rc == YOKE_OK)
         (void)look(natives, ready, count);
+    return rc;
+}
+
+/* ---- pipes and sockets ---- */
+
+static bool any_stream(const yoke_native *natives, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (yoke__windows_is_stream(natives[i]))
+            return true;
+    return false;
+}
+
+static int wait_for_inputs(yoke__ready *inputs, const yoke_native *natives, uint8_t *ready, size_t count,
+                           int64_t timeout)
+{
+    yoke_native *events = calloc(count, sizeof *events);
+    size_t       begun = 0;
+    int          rc = YOKE_OK;
+
+    if (events == NULL)
+        return yoke_backend_fail(YOKE_ENOMEM, 0, "waiting for %zu handles: no memory", count);
+    while (begun < count && rc == YOKE_OK) {
+        rc = yoke__windows_ready_begin(&inputs[begun], natives[begun]);
+        if (rc == YOKE_OK) {
+            events[begun] = yoke__native_of(inputs[begun].event);
+            begun++;
+        }
+    }
+    if (rc == YOKE_OK)
+        rc = wait_handles(events, ready, count, timeout);
+    while (begun > 0)
+        yoke__windows_ready_end(&inputs[--begun]);
+    free(events);
+    return rc;
+}
+
+int yoke__windows_wait_natives(const yoke_native *natives, uint8_t *ready, size_t count, int64_t timeout)
+{
+    if (!any_stream(natives, count))
+        return wait_handles(natives, ready, count, timeout);
+    yoke__ready *inputs = calloc(count, sizeof *inputs);
+    if (inputs == NULL)
+        return yoke_backend_fail(YOKE_ENOMEM, 0, "waiting for %zu handles: no memory", count);
+    int rc = wait_for_inputs(inputs, natives, ready, count, timeout);
+    free(inputs);
     return rc;
 }

@@ -12,6 +12,7 @@ extern const yoke_code_ops    yoke__windows_code;
 extern const yoke_stream_ops  yoke__uv_streams;
 extern const yoke_system_ops  yoke__windows_system;
 extern const yoke_loop_ops    yoke__uv_guests;
+extern const yoke_socket_ops  yoke__windows_socket;
 
 extern const yoke_backend yoke__windows_backend;
 
