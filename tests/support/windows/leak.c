@@ -1,0 +1,106 @@
+/*
+ * See ../leak.h. Handles are what a process can leave open here; sections and other objects with a name go with them.
+ *
+ * The number of handles can't be asked of every system that runs these tests, so each value that a handle may have is
+ * tried. Systems open some of their own at a first call of something, so only what a second look still finds counts.
+ */
+#include "support/leak.h"
+
+#include "core/backend.h"
+#include "core/domain/domain.h"
+#include "core/domain/watch.h"
+#include "core/wait/word.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <windows.h>
+
+#define VALUES  16384 /* handles are multiples of 4 */
+#define STEP_MS 20
+
+static bool noted[VALUES];
+static int  noted_count;
+static int  patience_ms = 5000;
+
+static int look(bool out[VALUES])
+{
+    int count = 0;
+
+    for (int i = 1; i < VALUES; i++) {
+        DWORD flags;
+        out[i] = GetHandleInformation((HANDLE)(intptr_t)(i * 4), &flags) != 0;
+        count += out[i];
+    }
+    return count;
+}
+
+/* What the library keeps for its own use while the process lives: watches of other processes, doorbells of threads. */
+static void drop_kept(void)
+{
+    yoke_domain *domain = yoke__domain_existing();
+
+    yoke__watch_clear();
+    if (domain)
+        yoke__threads_leave(domain);
+}
+
+void leak_note(void)
+{
+    drop_kept();
+    noted_count = look(noted);
+}
+
+static void say(const bool now[VALUES])
+{
+    for (int i = 1; i < VALUES; i++)
+        if (now[i] && !noted[i])
+            fprintf(stderr, "left behind: handle %#x\n", i * 4);
+}
+
+bool leak_none(void)
+{
+    static bool now[VALUES];
+
+    for (int waited = 0;; waited += STEP_MS) {
+        drop_kept();
+        int count = look(now);
+        if (count <= noted_count)
+            return true;
+        if (waited >= patience_ms) {
+            say(now);
+            return false;
+        }
+        Sleep(STEP_MS); /* somebody else's exit is awaited; there is nothing to be woken by */
+    }
+}
+
+void leak_patience(int milliseconds)
+{
+    patience_ms = milliseconds;
+}
+
+int leak_descriptors(void)
+{
+    static bool now[VALUES];
+
+    return look(now);
+}
+
+int leak_processes(void)
+{
+    return 0;
+}
+
+int leak_setup(void **state)
+{
+    (void)state;
+    leak_note();
+    return 0;
+}
+
+int leak_teardown(void **state)
+{
+    (void)state;
+    return leak_none() ? 0 : -1;
+}
