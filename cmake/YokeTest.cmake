@@ -34,8 +34,9 @@ function(yoke_test_executable target source)
   yoke_compile_options(${target})
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${target} PRIVATE yoke_test_support)
-  if(WIN32) # the C runtime says more by names of its own
+  if(WIN32) # the C runtime says more by names of its own, and takes sizes and modes of other types than POSIX
     set_target_properties(${target} PROPERTIES C_EXTENSIONS ON)
+    target_compile_options(${target} PRIVATE -Wno-conversion -Wno-float-conversion)
   endif()
   # Modules that a test loads find the library's functions in the test program.
   set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)

@@ -211,7 +211,7 @@ static void killed_parent_leaves_its_children_alone_otherwise(void **state)
 
 static yoke_queue *told;
 
-static void tell(void *user)
+static void tell_it(void *user)
 {
     if (yoke_queue_put_string(told, user, YOKE_FOREVER) < 0)
         abort();
@@ -222,8 +222,8 @@ static int leave_with_handlers(const yoke_args *args)
     static char one[] = "one", two[] = "two";
 
     told = yoke_args_queue(args, 0);
-    YOKE_TRY(yoke_at_exit(tell, one));
-    YOKE_TRY(yoke_at_exit(tell, two));
+    YOKE_TRY(yoke_at_exit(tell_it, one));
+    YOKE_TRY(yoke_at_exit(tell_it, two));
     if (yoke_args_bool(args, 1))
         yoke_exit(3);
     printf("unflushed");

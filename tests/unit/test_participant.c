@@ -115,6 +115,7 @@ static int leave_main(void *user)
     (void)user;
     CHILD_CHECK(pthread_create(&thread, NULL, outlive_the_main_thread, NULL) == 0);
     pthread_exit(NULL);
+    return 0;
 }
 
 /* /proc says Z of such a process. */

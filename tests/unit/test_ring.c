@@ -14,12 +14,22 @@
 
 static yoke__ring *new_ring(uint64_t sequence)
 {
-    yoke__ring *ring = NULL;
+    uint8_t *bytes = malloc(sizeof(yoke__ring) + CAPACITY + 128);
 
-    assert_int_equal(posix_memalign((void **)&ring, 64, sizeof *ring + CAPACITY), 0);
+    assert_non_null(bytes);
+    yoke__ring *ring = (yoke__ring *)(void *)(bytes + (128 - (uintptr_t)bytes % 64));
+    memcpy((uint8_t *)ring - sizeof bytes, &bytes, sizeof bytes); /* for ring_free() */
     memset(ring, 0xa5, sizeof *ring + CAPACITY);
     yoke__ring_init(ring, CAPACITY, sequence);
     return ring;
+}
+
+static void ring_free(yoke__ring *ring)
+{
+    void *bytes;
+
+    memcpy(&bytes, (uint8_t *)ring - sizeof bytes, sizeof bytes);
+    free(bytes);
 }
 
 static bool put(yoke__ring *ring, uint8_t seed, uint32_t size)
@@ -66,7 +76,7 @@ static void test_records_of_all_sizes_come_out_in_order_across_many_laps(void **
             out++;
     }
     assert_int_equal(yoke__position_sequence(yoke__a64_load_relaxed(&ring->tail)), 7 + in);
-    free(ring);
+    ring_free(ring);
 }
 
 static void test_a_full_ring_has_no_room_until_a_record_is_consumed(void **state)
@@ -81,7 +91,7 @@ static void test_a_full_ring_has_no_room_until_a_record_is_consumed(void **state
     assert_true(get(ring, 0, 48));
     assert_true(put(ring, 99, 48));
     assert_false(put(ring, 100, 0));
-    free(ring);
+    ring_free(ring);
 }
 
 static void test_a_record_is_invisible_before_its_commit(void **state)
@@ -99,7 +109,7 @@ static void test_a_record_is_invisible_before_its_commit(void **state)
     assert_false(damaged);
     yoke__ring_commit(ring, tail);
     assert_ptr_equal(yoke__ring_oldest(ring, &head, &damaged), record);
-    free(ring);
+    ring_free(ring);
 }
 
 static void test_the_message_number_wraps_without_harm(void **state)
@@ -112,7 +122,7 @@ static void test_the_message_number_wraps_without_harm(void **state)
         assert_true(get(ring, i, 100));
     }
     assert_int_equal(yoke__position_sequence(yoke__a64_load_relaxed(&ring->head)), 3);
-    free(ring);
+    ring_free(ring);
 }
 
 static void test_nonsense_in_a_record_is_reported_and_not_followed(void **state)
@@ -136,7 +146,7 @@ static void test_nonsense_in_a_record_is_reported_and_not_followed(void **state)
         memcpy(yoke__ring_records(ring), &nonsense[i], sizeof nonsense[i]);
         assert_null(yoke__ring_oldest(ring, &head, &damaged));
         assert_true(damaged);
-        free(ring);
+        ring_free(ring);
     }
 }
 
@@ -160,7 +170,7 @@ static void test_a_walk_meets_each_committed_record_once(void **state)
     assert_true(put(ring, 1, 900) && put(ring, 2, 900) && put(ring, 3, 900));
     assert_false(yoke__ring_walk(ring, count_records, &met));
     assert_int_equal(met, 3);
-    free(ring);
+    ring_free(ring);
 }
 
 int main(void)

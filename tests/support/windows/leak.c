@@ -16,7 +16,9 @@
 
 #include <windows.h>
 
-#define VALUES  16384 /* handles are multiples of 4 */
+#include <winternl.h>
+
+#define VALUES  2048 /* handles are multiples of 4 */
 #define STEP_MS 20
 
 static bool noted[VALUES];
@@ -51,23 +53,40 @@ void leak_note(void)
     noted_count = look(noted);
 }
 
+/* "Event", or "?". */
+static void type_of(char out[64], HANDLE handle)
+{
+    union {
+        PUBLIC_OBJECT_TYPE_INFORMATION type;
+        uint8_t                        bytes[1024];
+    } room;
+
+    snprintf(out, 64, "?");
+    if (NtQueryObject(handle, ObjectTypeInformation, &room, sizeof room, NULL) >= 0)
+        snprintf(out, 64, "%.*ls", (int)(room.type.TypeName.Length / sizeof(wchar_t)), room.type.TypeName.Buffer);
+}
+
 static void say(const bool now[VALUES])
 {
-    for (int i = 1; i < VALUES; i++)
-        if (now[i] && !noted[i])
-            fprintf(stderr, "left behind: handle %#x\n", i * 4);
+    for (int i = 1; i < VALUES; i++) {
+        char type[64];
+        if (!now[i] || noted[i])
+            continue;
+        type_of(type, (HANDLE)(intptr_t)(i * 4));
+        fprintf(stderr, "left behind: handle %#x (%s)\n", i * 4, type);
+    }
 }
 
 bool leak_none(void)
 {
     static bool now[VALUES];
 
-    for (int waited = 0;; waited += STEP_MS) {
+    for (ULONGLONG begun = GetTickCount64();;) {
         drop_kept();
         int count = look(now);
         if (count <= noted_count)
             return true;
-        if (waited >= patience_ms) {
+        if (GetTickCount64() - begun >= (ULONGLONG)patience_ms) {
             say(now);
             return false;
         }

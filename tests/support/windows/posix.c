@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <io.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +18,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,6 +170,47 @@ int shm_unlink(const char *name)
     absent("shm_open");
 }
 
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    (void)fd, (void)data, (void)size, (void)offset;
+    absent("shm_open");
+}
+
+ssize_t pread(int fd, void *data, size_t size, off_t offset)
+{
+    (void)fd, (void)data, (void)size, (void)offset;
+    absent("shm_open");
+}
+
+int memfd_create(const char *name, unsigned flags)
+{
+    (void)name, (void)flags;
+    absent("memfd_create");
+}
+
+int setitimer(int which, const struct itimerval *value, struct itimerval *old)
+{
+    (void)which, (void)value, (void)old;
+    absent("signals");
+}
+
+struct mallinfo2 mallinfo2(void)
+{
+    absent("count of allocated bytes");
+}
+
+int fchmod(int fd, int mode)
+{
+    (void)fd, (void)mode;
+    absent("modes of files");
+}
+
+int lstat(const char *path, struct stat *out)
+{
+    (void)path, (void)out;
+    absent("symbolic links for everybody");
+}
+
 /* ---- what is ------------------------------------------------------------------------------------------------------ */
 
 int kill(pid_t pid, int number)
@@ -200,6 +245,51 @@ int poll(struct pollfd *entries, unsigned long count, int milliseconds)
 int pipe(int ends[2])
 {
     return _pipe(ends, 4096, _O_BINARY | _O_NOINHERIT);
+}
+
+int pipe2(int ends[2], int flags)
+{
+    (void)flags;
+    return pipe(ends);
+}
+
+pid_t gettid(void)
+{
+    return (pid_t)GetCurrentThreadId();
+}
+
+long sysconf(int name)
+{
+    (void)name; /* there is one */
+    return 4096;
+}
+
+void *dlopen(const char *path, int flags)
+{
+    char        full[MAX_PATH];
+    const char *end = strrchr(path, '.');
+
+    (void)flags;
+    snprintf(full, sizeof full, "%.*s.dll", (int)(end ? end - path : (ptrdiff_t)strlen(path)), path);
+    return LoadLibraryA(full);
+}
+
+void *dlsym(void *module, const char *name)
+{
+    return (void *)(intptr_t)GetProcAddress(module, name);
+}
+
+int dlclose(void *module)
+{
+    return FreeLibrary(module) ? 0 : -1;
+}
+
+char *dlerror(void)
+{
+    static char text[32];
+
+    snprintf(text, sizeof text, "error %lu", GetLastError());
+    return text;
 }
 
 int pause(void)

@@ -2,6 +2,7 @@
 #define YOKE_TESTS_WINDOWS_SIGNAL_H
 #pragma GCC system_header
 #include_next <signal.h>
+#include <pthread_signal.h>
 #include <sys/types.h>
 
 #define SIGKILL 9
@@ -35,6 +36,7 @@ int sigfillset(sigset_t *set);
 int sigaddset(sigset_t *set, int number);
 int sigismember(const sigset_t *set, int number);
 int sigprocmask(int how, const sigset_t *set, sigset_t *old);
+#undef pthread_sigmask
 int pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
 #undef pthread_kill
 #define pthread_kill(thread, number) test_pthread_kill(number)

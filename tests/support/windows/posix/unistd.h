@@ -17,9 +17,17 @@ ssize_t readlink(const char *path, char *out, size_t size);
 int     symlink(const char *target, const char *path);
 uid_t   getuid(void);
 uid_t   geteuid(void);
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset);
+ssize_t pread(int fd, void *data, size_t size, off_t offset);
+int     memfd_create(const char *name, unsigned flags);
 
 /* Here. */
+pid_t    gettid(void);
 int      pipe(int ends[2]);
+int      pipe2(int ends[2], int flags);
+long     sysconf(int name);
+#define _SC_PAGESIZE 30
+#define MFD_CLOEXEC  1
 int      pause(void);
 unsigned alarm(unsigned seconds);
 int      setenv(const char *name, const char *value, int overwrite);
