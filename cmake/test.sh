@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname -- "$0")/common.sh"
 
-all_steps="packages format gcc package clang tidy sanitize threads fuzz valgrind docs mingw other_posix models"
+all_steps="packages format gcc package clang tidy sanitize threads fuzz valgrind docs mingw windows other_posix models"
 if [ "${1:-}" = --full ]; then
     shift
     export YOKE_CRASH_FULL=1 YOKE_CRASH_STRIDE=1 YOKE_TEST_FULL=1 YOKE_STRESS_SECONDS=600
@@ -165,6 +165,12 @@ do_docs() {
 do_mingw() {
     step "mingw: core compiles for Windows"
     sh cmake/mingw.sh build/mingw
+}
+
+do_windows() {
+    sh cmake/windows.sh
+    summary="$summary
+build/windows: $(grep 'tests passed' build/windows/ctest.log)"
 }
 
 do_models() {

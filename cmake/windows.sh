@@ -36,4 +36,10 @@ cmake -S . -B build/windows -G Ninja -DCMAKE_TOOLCHAIN_FILE="$root/cmake/mingw-t
 cmake --build build/windows -j "$jobs"
 
 step "windows: tests by Wine"
-ctest --test-dir build/windows -j "$jobs" --output-on-failure --no-tests=error "$@"
+code=0
+ctest --test-dir build/windows -j "$jobs" --output-on-failure --no-tests=error "$@" >build/windows/ctest.log 2>&1 || code=$?
+WINEPREFIX="$cache/wine" /usr/lib/wine/wineserver64 -k || true
+[ $code = 0 ] || cat build/windows/ctest.log >&2
+grep -E 'tests passed|tests failed|Total Test time' build/windows/ctest.log || true
+sh cmake/count_tests.sh build/windows/Testing/Temporary/LastTest.log
+[ $code = 0 ] || fail "tests failed by Wine"

@@ -11,6 +11,9 @@
 #include "core/domain/watch.h"
 #include "core/wait/word.h"
 
+#include "absent.h"
+
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -111,9 +114,33 @@ int leak_processes(void)
     return 0;
 }
 
+/* The threads of the tests are those of a library that keeps what it has made for one thread for the next: as many as any
+ * test has at a time are made before the note. */
+#define THREADS 24
+
+static void *meet(void *barrier)
+{
+    (void)pthread_barrier_wait(barrier);
+    return NULL;
+}
+
+static void make_threads(void)
+{
+    pthread_barrier_t barrier;
+    pthread_t         threads[THREADS];
+
+    (void)pthread_barrier_init(&barrier, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++)
+        (void)pthread_create(&threads[i], NULL, meet, &barrier);
+    for (int i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+    (void)pthread_barrier_destroy(&barrier);
+}
+
 int leak_setup(void **state)
 {
     (void)state;
+    make_threads();
     leak_note();
     return 0;
 }
@@ -121,5 +148,5 @@ int leak_setup(void **state)
 int leak_teardown(void **state)
 {
     (void)state;
-    return leak_none() ? 0 : -1;
+    return absent_seen() || leak_none() ? 0 : -1;
 }

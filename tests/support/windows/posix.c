@@ -26,14 +26,21 @@
 #include <windows.h>
 
 static DWORD first_thread;
+static bool  seen;
 
 __attribute__((constructor)) static void note_first_thread(void)
 {
     first_thread = GetCurrentThreadId();
 }
 
+bool absent_seen(void)
+{
+    return seen;
+}
+
 void absent(const char *what)
 {
+    seen = true;
     print_message("skipped: Windows has no %s\n", what);
     fflush(stdout);
     if (GetCurrentThreadId() == first_thread)

@@ -1,8 +1,8 @@
 #ifndef YOKE_TESTS_WINDOWS_SIGNAL_H
 #define YOKE_TESTS_WINDOWS_SIGNAL_H
 #pragma GCC system_header
-#include_next <signal.h>
 #include <pthread_signal.h>
+#include_next <signal.h>
 #include <sys/types.h>
 
 #define SIGKILL 9

@@ -1,10 +1,10 @@
 #ifndef YOKE_TESTS_WINDOWS_UNISTD_H
 #define YOKE_TESTS_WINDOWS_UNISTD_H
 #pragma GCC system_header
-#include_next <unistd.h>
 #include <pthread_time.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include_next <unistd.h>
 
 typedef unsigned uid_t;
 typedef unsigned gid_t;
@@ -22,10 +22,10 @@ ssize_t pread(int fd, void *data, size_t size, off_t offset);
 int     memfd_create(const char *name, unsigned flags);
 
 /* Here. */
-pid_t    gettid(void);
-int      pipe(int ends[2]);
-int      pipe2(int ends[2], int flags);
-long     sysconf(int name);
+pid_t gettid(void);
+int   pipe(int ends[2]);
+int   pipe2(int ends[2], int flags);
+long  sysconf(int name);
 #define _SC_PAGESIZE 30
 #define MFD_CLOEXEC  1
 int      pause(void);
@@ -33,12 +33,12 @@ unsigned alarm(unsigned seconds);
 int      setenv(const char *name, const char *value, int overwrite);
 int      unsetenv(const char *name);
 
-#define F_GETFD              1
-#define F_SETFD              2
-#define F_GETFL              3
-#define F_SETFL              4
-#define F_DUPFD              0
-#define FD_CLOEXEC           1
-#define O_CLOEXEC            0
-#define O_NONBLOCK           0
+#define F_GETFD    1
+#define F_SETFD    2
+#define F_GETFL    3
+#define F_SETFL    4
+#define F_DUPFD    0
+#define FD_CLOEXEC 1
+#define O_CLOEXEC  0
+#define O_NONBLOCK 0
 #endif

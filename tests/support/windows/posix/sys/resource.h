@@ -1,6 +1,6 @@
 #ifndef YOKE_TESTS_WINDOWS_RESOURCE_H
 #define YOKE_TESTS_WINDOWS_RESOURCE_H
-#pragma GCC system_header
+#pragma GCC                system_header
 typedef unsigned long long rlim_t;
 struct rlimit {
     rlim_t rlim_cur, rlim_max;
