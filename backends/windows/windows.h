@@ -16,6 +16,9 @@ extern const yoke_socket_ops  yoke__windows_socket;
 
 extern const yoke_backend yoke__windows_backend;
 
+/* By uv/spawn.c. */
+int yoke__uv_spawn(int64_t *pid, const yoke_launch *launch);
+
 /* ---- system.c ---- */
 
 /* Nanoseconds of the monotonic clock. */

@@ -1,6 +1,6 @@
-#include "domains.h"
+#include "support/domains.h"
 
-#include "child.h"
+#include "support/child.h"
 
 #include <fcntl.h>
 #include <stdio.h>

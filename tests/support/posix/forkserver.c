@@ -1,11 +1,11 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "forkserver.h"
+#include "support/forkserver.h"
 
 #include "core/domain/watch.h"
 #include "core/process/forkserver.h"
-#include "leak.h"
+#include "support/leak.h"
 
 #include <signal.h>
 #include <stdlib.h>

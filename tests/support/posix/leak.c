@@ -1,4 +1,4 @@
-#include "leak.h"
+#include "support/leak.h"
 
 #include "core/backend.h"
 #include "core/domain/domain.h"

@@ -1,4 +1,4 @@
-#include "sockets.h"
+#include "support/sockets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,8 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "leak.h"
-#include "pipes.h"
+#include "support/leak.h"
+#include "support/pipes.h"
 
 static char directory[64];
 
