@@ -3,9 +3,9 @@
 # Both modes of waiting: the system's wait on a word, and the parking lot.
 set(yoke_wait_modes native parking)
 
-# yoke_add_tests(kind MODES <modes> TIMEOUT <seconds> [EXCEPT <names>]): every tests/<kind>/test_*.c and .cpp.
+# yoke_add_tests(kind MODES <modes> TIMEOUT <seconds> [ONLY <names>]): every tests/<kind>/test_*.c and .cpp.
 function(yoke_add_tests kind)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "MODES;EXCEPT")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "MODES;ONLY")
   if(YOKE_TEST_TIMEOUT) # for runs that take hours
     set(arg_TIMEOUT ${YOKE_TEST_TIMEOUT})
   endif()
@@ -14,7 +14,7 @@ function(yoke_add_tests kind)
   foreach(source IN LISTS sources)
     get_filename_component(name "${source}" NAME_WE)
     string(REGEX REPLACE "^test_" "" name "${name}")
-    if(name IN_LIST arg_EXCEPT)
+    if(arg_ONLY AND NOT name IN_LIST arg_ONLY)
       continue()
     endif()
     yoke_test_executable(${kind}.${name} "${source}")
