@@ -216,4 +216,6 @@ const yoke_memory_ops yoke__windows_memory = {
     .name_unlock = yoke__memory_name_unlock,
     .name_user = yoke__memory_name_user,
     .protect = memory_protect,
+    .reserve = UINT64_C(1) << 30, /* of each page reserved the system keeps 8 bytes */
+    .names_go = true,
 };

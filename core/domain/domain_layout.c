@@ -33,7 +33,8 @@ static int reserve_from_environment(yoke__domain_sizes *out)
 {
     const char *text = getenv("YOKE_RESERVE");
     if (!text || !*text) {
-        out->reserve = RESERVE_DEFAULT;
+        uint64_t usual = yoke__backend()->memory->reserve;
+        out->reserve = usual ? usual : RESERVE_DEFAULT;
         return YOKE_OK;
     }
     char              *end;

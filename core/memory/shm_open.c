@@ -190,6 +190,9 @@ int yoke_shm_create(yoke_shm **out, size_t size, const yoke_shm_options *options
     if (size == 0 && !(given.name && given.mode == YOKE_OPEN))
         return yoke__fail(YOKE_EINVAL, "a segment needs at least one byte");
     YOKE_TRY(yoke__backend_ready());
+    if (given.persist && yoke__backend()->memory->names_go)
+        return yoke__fail_object(YOKE_ENOTSUP, given.name, "on this system the segment '%s' can't outlive its users",
+                                 given.name);
     yoke__views_watch();
     if (!given.name)
         return make(out, &ask);

@@ -91,6 +91,10 @@ typedef struct yoke_memory_ops {
     int (*mark)(yoke_native *out, const yoke_memory *memory, uint64_t number);
     /** Whether it is marked; where the system can't tell, it is. Any process that maps the memory. */
     bool (*marked)(const yoke_memory *memory, uint64_t number);
+    /** Bytes of address space that a domain reserves here if nobody says otherwise. 0: core's own figure. */
+    uint64_t reserve;
+    /** What has a name goes with the last process that has it open, whatever is asked for. */
+    bool names_go;
 } yoke_memory_ops;
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */

@@ -38,9 +38,10 @@ typedef struct yoke_shm_options {
     bool read_only;      /**< this handle can't write: its data pages are write-protected, and a write there is a fault
                               (SIGSEGV). A guard against mistakes, not a right: who may open it may open it for writing */
     bool persist; /**< it stays without users until it is unlinked. Counts when it is made; opening one that was made
-                              without is #YOKE_EINVAL */
+                              without is #YOKE_EINVAL. Not on Windows: #YOKE_ENOTSUP */
     unsigned permissions; /**< who may open it, as POSIX mode bits: 0 and 0600 this user only; 0660 also the group, 0666
-                               everybody, 0606. The umask has no say. Counts when it is made */
+                               everybody, 0606. The umask has no say. Counts when it is made. On Windows
+                               others than this user are #YOKE_ENOTSUP */
     size_t   max_users; /**< most handles at once, in all processes, those on their way counted; 0: 1024. At most 65536;
                                each takes 32 bytes. Counts when it is made; opening one with another number is
                                #YOKE_EINVAL */
