@@ -193,6 +193,16 @@ yoke_crash_mutant(cargo_forgotten queue_carry_kill queue/redeliver.c
 yoke_crash_mutant(cargo_not_collected queue_carry_kill queue/get.c
   "        yoke__queue_collect_carried(queue);" "        (void)queue;")
 
+# -- handles over connections
+yoke_crash_mutant_test(parcel_kill)
+yoke_crash_mutant(parcel_unwanted parcel_kill connection/parcel.c
+  "memory->marked(&domain->memory, id)" "memory->marked(&domain->memory, id + 1)")
+yoke_crash_mutant(parcel_always_wanted parcel_kill connection/parcel.c
+  "return memory->marked != NULL && memory->marked(&domain->memory, id);"
+  "return memory->marked != NULL || memory->marked(&domain->memory, id);")
+yoke_crash_mutant(parcel_not_on_its_way parcel_kill connection/parcel.c
+  "        rc = yoke__reference_add(domain, handle->id);" "        rc = YOKE_OK;")
+
 # -- conditions and barriers
 yoke_crash_mutant(notify_not_passed_on condition_kill sync/waiters.c "heir ? YOKE__ORPHANED : 0) && heir" "0) && heir")
 yoke_crash_mutant(notified_not_woken condition_kill sync/waiters.c
