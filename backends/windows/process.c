@@ -68,8 +68,7 @@ static int process_redirect(const yoke_native stdio[3], const char *working_dire
 static void process_exit_now(int status)
 {
     (void)TerminateProcess(GetCurrentProcess(), (UINT)status); /* unlike ExitProcess() it runs nothing of anybody's */
-    for (;;)
-        Sleep(INFINITE);
+    ExitProcess((UINT)status); /* some systems refuse that to a process which a job object is ending already */
 }
 
 const yoke_process_ops yoke__windows_process = {
