@@ -11,3 +11,6 @@ set(yoke_windows_conformance_tests
 
 yoke_add_tests(unit MODES parking TIMEOUT 60 ONLY ${yoke_windows_unit_tests})
 yoke_add_tests(conformance MODES parking TIMEOUT 120 ONLY ${yoke_windows_conformance_tests})
+
+# About the Windows backend's own calls.
+yoke_add_tests(windows MODES parking TIMEOUT 120)

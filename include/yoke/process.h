@@ -121,7 +121,8 @@ typedef struct yoke_result {
     YOKE_SIZED_(yoke_result);
     yoke_outcome how;
     int          code;      /**< returned value or exit status, 32 bits on all systems; else 0 */
-    int          signal;    /**< POSIX signal number if signalled, else 0 */
+    int          signal;    /**< POSIX signal number if signalled, else 0. On Windows, what it was ended by or what its
+                                 crash would be elsewhere: 2, 4, 5, 6, 8, 9, 11 or 15 */
     int          error;     /**< error code the child noted last if it failed, else 0 */
     char         text[200]; /**< its sentence, perhaps cut; "" if there is none */
 } yoke_result;
@@ -304,7 +305,7 @@ YOKE_API int yoke_process_result(yoke_process *process, yoke_result *out);
 YOKE_API bool yoke_process_is_alive(const yoke_process *process);
 
 /**
- * Asks it to end: SIGTERM on POSIX.
+ * Asks it to end: SIGTERM on POSIX. On Windows, where nothing can be asked of a process, it ends it at once.
  *
  * @retval YOKE_OK     Asked, or gone already.
  * @retval YOKE_ECHILD Not started by this process, or the calling process itself.
@@ -314,7 +315,8 @@ YOKE_API bool yoke_process_is_alive(const yoke_process *process);
 YOKE_API int yoke_process_terminate(yoke_process *process);
 /** Ends it at once: SIGKILL on POSIX. Otherwise as yoke_process_terminate(). */
 YOKE_API int yoke_process_kill(yoke_process *process);
-/** Interrupts it: SIGINT on POSIX. Otherwise as yoke_process_terminate(). */
+/** Interrupts it: SIGINT on POSIX. On Windows a Ctrl-Break, if it shares this process's console; if not, its end. Otherwise
+ *  as yoke_process_terminate(). */
 YOKE_API int yoke_process_interrupt(yoke_process *process);
 
 /** The system's number of it, also after its end; -1 with the last error set on a bad handle. */
