@@ -12,18 +12,20 @@ static inline uint64_t yoke__queue_items_at_most(const yoke__queue *queue, uint6
     return (tail - queue->state->head_sequence_seen) & YOKE__SEQUENCE_MASK;
 }
 /* Producers' lock held, tail is the message number: would one more of that size pass a limit? Names it in *limit. */
-bool               yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit);
-static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
+bool yoke__queue_meets_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit);
+/* Nearly always: fewer than the limit by an old head, and nothing else to look at. A limit of 0 is none. */
+static inline bool yoke__queue_surely_below(const yoke__queue *queue, uint64_t tail)
 {
     const yoke__queue_state *state = queue->state;
     uint64_t items = yoke__queue_items_at_most(queue, tail) + yoke__a64_load_relaxed(&state->reserved_items) +
                      yoke__list_count(yoke__a64_load_relaxed(&state->redeliver));
 
-    /* Nearly always: fewer than the limit by an old head, and nothing else to look at. A limit of 0 is none. */
-    if (items <= state->max_items - 1 && items < YOKE__QUEUE_COUNTABLE && !state->max_bytes &&
-        !yoke__a32_load_relaxed(&state->reserving))
-        return false;
-    return yoke__queue_meets_limit(queue, tail, size, limit);
+    return items <= state->max_items - 1 && items < YOKE__QUEUE_COUNTABLE && !state->max_bytes &&
+           !yoke__a32_load_relaxed(&state->reserving);
+}
+static inline bool yoke__queue_over_limit(yoke__queue *queue, uint64_t tail, uint64_t size, const char **limit)
+{
+    return !yoke__queue_surely_below(queue, tail) && yoke__queue_meets_limit(queue, tail, size, limit);
 }
 /* No lock held: is a limit met, by what is noted? Exact while nobody is in the middle of a put or a get. Settles first. */
 bool yoke__queue_looks_full(yoke__queue *queue);
@@ -33,11 +35,15 @@ uint64_t yoke__queue_room(const yoke__queue *queue);
  * getters to note: here it would take the line of the head from who waits for the next message, once for each. */
 #define YOKE__QUEUE_FEW 8u
 void               yoke__queue_raise_high(yoke__queue *queue, uint64_t tail);
-static inline void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
+static inline bool yoke__queue_may_be_high(const yoke__queue *queue, uint64_t tail)
 {
     uint64_t items = yoke__queue_items_at_most(queue, tail);
 
-    if (items > YOKE__QUEUE_FEW && items > yoke__a64_load_relaxed(&queue->state->high_items))
+    return items > YOKE__QUEUE_FEW && items > yoke__a64_load_relaxed(&queue->state->high_items);
+}
+static inline void yoke__queue_note_high(yoke__queue *queue, uint64_t tail)
+{
+    if (yoke__queue_may_be_high(queue, tail))
         yoke__queue_raise_high(queue, tail);
 }
 /* Consumers' lock held: that many stand in the ring. */

@@ -204,7 +204,7 @@ static inline uint64_t yoke__queue_tail(yoke__queue *queue)
 /* Bytes of the messages between head and tail, and of those to be redelivered. */
 uint64_t yoke__queue_bytes(const yoke__queue *queue);
 /* Lock of that side held. Release: who sees this copy sees that the number has gone on since it was last written. */
-static inline void yoke__queue_add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
+YOKE__INLINE void yoke__queue_add(yoke__a64 *copies, uint64_t sequence, uint64_t amount)
 {
     yoke__a64_store_release(&copies[sequence & 1], yoke__a64_load_relaxed(&copies[(sequence - 1) & 1]) + amount);
 }
@@ -223,7 +223,7 @@ static inline void yoke__queue_count_put(yoke__queue *queue, uint64_t sequence, 
     yoke__queue_add(queue->state->put_bytes, sequence, size);
 }
 /* Lock of that side held: puts or gets stand at that number, since the tail or head does. */
-static inline void yoke__queue_note(yoke__a64 *total, uint64_t sequence)
+YOKE__INLINE void yoke__queue_note(yoke__a64 *total, uint64_t sequence)
 {
     uint64_t stood = yoke__a64_load_relaxed(total);
 

@@ -15,7 +15,7 @@ static inline uint64_t yoke__record_bytes(uint64_t payload)
 
 /* Copies a small payload. The library's memcpy() is called for what is large enough to be worth a call, or too small for
  * steps of 16 bytes. */
-static inline void yoke__copy(void *to, const void *from, uint64_t size)
+YOKE__INLINE void yoke__copy(void *to, const void *from, uint64_t size)
 {
     uint8_t       *out = (uint8_t *)to;
     const uint8_t *in = (const uint8_t *)from;
@@ -41,8 +41,9 @@ static inline yoke__record *yoke__ring_record(yoke__ring *ring, uint64_t units)
 
 /* Producers' lock held. Room for a record with that much payload, or NULL. A record that would cross the end is preceded
  * by padding; *tail_after is what yoke__ring_commit() must store. The record may be written freely until then. */
-yoke__record               *yoke__ring_make_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after);
-static inline yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after)
+yoke__record *yoke__ring_make_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after);
+/* The same, nearly always: room by an old head, and no wrapping; else NULL, and it is worth a try of the other. */
+YOKE__INLINE yoke__record *yoke__ring_quick_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after)
 {
     uint64_t tail = yoke__a64_load_relaxed(&ring->tail);
     uint64_t at = yoke__position_units(tail);
@@ -50,11 +51,16 @@ static inline yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, 
     uint64_t capacity = ring->capacity / 16u;
     uint64_t used = (at - yoke__position_units(ring->head_seen)) & YOKE__POSITION_MASK;
 
-    /* Nearly always: room by an old head, and no wrapping. */
     if (used + units > capacity || (at & (capacity - 1)) + units > capacity)
-        return yoke__ring_make_room(ring, payload, tail_after);
+        return NULL;
     *tail_after = yoke__pack_position(at + units, yoke__position_sequence(tail) + 1);
     return yoke__ring_record(ring, at);
+}
+static inline yoke__record *yoke__ring_room(yoke__ring *ring, uint64_t payload, uint64_t *tail_after)
+{
+    yoke__record *record = yoke__ring_quick_room(ring, payload, tail_after);
+
+    return record ? record : yoke__ring_make_room(ring, payload, tail_after);
 }
 
 /* Producers' lock held. The put is done: one store. */

@@ -5,6 +5,7 @@
 #include "../message/text.h"
 #include "limit.h"
 #include "queue.h"
+#include "quick.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -29,7 +30,7 @@ int yoke__queue_copy_out(yoke__queue *queue, yoke__put *put)
     return YOKE_OK;
 }
 
-int yoke_queue_put(yoke_queue *handle, const void *data, size_t size, int64_t timeout)
+static __attribute__((noinline)) int put_bytes(yoke_queue *handle, const void *data, size_t size, int64_t timeout)
 {
     yoke__queue queue;
     yoke__put   put = {.data = data, .size = size, .content = YOKE__CONTENT_BYTES};
@@ -40,6 +41,11 @@ int yoke_queue_put(yoke_queue *handle, const void *data, size_t size, int64_t ti
     YOKE_TRY(yoke__queue_check_size(&queue, size));
     YOKE_TRY(yoke__queue_copy_out(&queue, &put));
     return put_block(&queue, &put, timeout);
+}
+
+int yoke_queue_put(yoke_queue *handle, const void *data, size_t size, int64_t timeout)
+{
+    return yoke__queue_quick_put(handle, data, size) ? YOKE_OK : put_bytes(handle, data, size, timeout);
 }
 
 int yoke_queue_put_string(yoke_queue *queue, const char *text, int64_t timeout)

@@ -103,8 +103,9 @@ foreach(case IN ITEMS 0 2) # which test
   target_include_directories(crash_mutant_fair${case} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
     "${CMAKE_CURRENT_SOURCE_DIR}" ${CMOCKA_INCLUDE_DIRS})
 endforeach()
-yoke_crash_mutant(one_producer_starves fair0 queue/put.c "    rc = append(queue, put);"
-  "    if (yoke__domain_token(queue->domain) % 4 == 3 && queue->state->max_items && !yoke__a32_load_relaxed(&queue->state->shut)) {\n        yoke__queue_unlock(queue, &queue->state->producers);\n        return YOKE_ETIMEDOUT;\n    }\n    rc = append(queue, put);")
+yoke_crash_mutant(one_producer_starves fair0 queue/send.c
+  "    return yoke__queue_quick_put("
+  "    const yoke__handle *starved = (const yoke__handle *)handle;\n    const yoke__queue_state *state = (const yoke__queue_state *)starved->object;\n    while (yoke__domain_token(starved->domain) % 4 == 3 && state->max_items && !yoke__a32_load_relaxed(&state->shut))\n        yoke__cpu_relax();\n    return yoke__queue_quick_put(")
 yoke_crash_mutant(waiter_not_woken fair2 queue/queue.c "    yoke__word_wake(queue->domain, side, 1);" "    (void)queue;\n    (void)side;")
 foreach(name IN ITEMS one_producer_starves waiter_not_woken)
   set_tests_properties(crash.mutant.${name} PROPERTIES ENVIRONMENT "YOKE_START_METHOD=fork")
@@ -142,6 +143,11 @@ yoke_crash_mutant(segment_reclaims_the_living points_shm_kill memory/shm_name.c
 yoke_crash_mutant(tail_before_record queue_kill queue/put.c
   "    write_record(queue, record, put);"
   "    yoke__ring_commit(ring, tail);\n    yoke__a32_store_relaxed(&queue->state->reserving, 0);\n    write_record(queue, record, put);")
+yoke_crash_mutant(quick_tail_before_record queue_kill queue/quick.c
+  "    yoke__copy(record + 1, data, size);"
+  "    yoke__ring_commit(ring, tail);\n    yoke__a32_store_relaxed(&state->reserving, 0);\n    yoke__copy(record + 1, data, size);")
+yoke_crash_mutant(quick_put_not_noted queue_kill queue/quick.c
+  "    yoke__queue_note(&state->puts, number);\n" "    yoke__queue_note(&state->puts, number - 1);\n")
 yoke_crash_mutant(freed_before_copy queue_kill queue/get.c
   "    if (!get->no_copy && get->size)\n        memcpy("
   "    if (!get->hold)\n        yoke__free(queue->domain, get->block);\n    if (!get->no_copy && get->size)\n        memcpy(")
