@@ -234,9 +234,35 @@ static void test_nor_one_where_the_dead_was_about_to_reserve(void **state)
     yoke_queue_close(queue);
 }
 
+/* A recovery marks what is linked with its number. What it marked may be a dead one's hold by the next recovery, and that
+ * one must not take it for linked. */
+static void test_marks_of_an_earlier_recovery_count_for_nothing(void **state)
+{
+    yoke_queue *queue = new_queue(.joinable = true);
+    hoard       one = {queue, 1}, both = {queue, 2};
+    yoke_info   info = {.struct_size = sizeof info};
+    char        text[16];
+
+    (void)state;
+    assert_int_equal(yoke_queue_put_string(queue, "task", YOKE_NOWAIT), YOKE_OK);
+    assert_int_equal(child_join(child_start(put_all, &one)), 0);
+    assert_int_equal(yoke__domain_recover(the_domain()), 1); /* marks both */
+    assert_int_equal(child_join(child_start(take_all, &both)), 0);
+    assert_int_equal(yoke__domain_recover(the_domain()), 1);
+    assert_int_equal(yoke_queue_size(queue), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(yoke_queue_get_info(queue, text, sizeof text, &info, YOKE_NOWAIT), YOKE_OK);
+        assert_true(info.redelivered);
+        assert_int_equal(yoke_queue_task_done(queue), YOKE_OK);
+    }
+    assert_int_equal(yoke_queue_join(queue, YOKE_NOWAIT), YOKE_OK);
+    yoke_queue_close(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_marks_of_an_earlier_recovery_count_for_nothing),
         cmocka_unit_test(test_a_recovery_takes_time_in_proportion_to_what_the_dead_held),
         cmocka_unit_test(test_and_to_what_the_dead_had_put),
         cmocka_unit_test(test_a_consumer_that_always_finds_something_gets_what_came_back),
