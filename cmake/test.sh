@@ -112,7 +112,8 @@ do_sanitize() {
 # in tests/support/threads.supp, each with its reason; of the library it is one look, yoke__queue_glance().
 threads_tests="stress.queue_threads conformance.pipe_threads conformance.watch conformance.watch_busy
     conformance.watch_ends conformance.watch_native conformance.wait_many conformance.wait_conns
-    conformance.wait_listeners conformance.conn_loop conformance.conn_loop_ends unit.lock unit.local unit.queue
+    conformance.wait_listeners conformance.conn_loop conformance.conn_loop_ends
+    conformance.listener_loop unit.lock unit.local unit.queue
     unit.queue_close unit.queue_redelivered unit.queue_task stress.shareable unit.shareable unit.semaphore
     unit.permits unit.event unit.condition unit.barrier"
 

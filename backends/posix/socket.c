@@ -229,4 +229,6 @@ const yoke_socket_ops yoke__posix_socket = {
     .peer = yoke__socket_peer,
     .receive = socket_receive,
     .send = socket_send,
+    .connect_start = yoke__socket_connect_start,
+    .connect_end = yoke__socket_connect_end,
 };

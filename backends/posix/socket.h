@@ -43,6 +43,8 @@ void yoke__socket_file_remove(const char *path, const uint64_t identity[2]);
 /* ---- slots ---- */
 
 int yoke__socket_connect(yoke_native *out, const yoke_socket_place *place, int64_t timeout);
+int yoke__socket_connect_start(yoke_native *out, const yoke_socket_place *place, size_t index);
+int yoke__socket_connect_end(yoke_native native);
 int yoke__socket_peer(yoke_native native, yoke_socket_peer *out);
 
 #endif

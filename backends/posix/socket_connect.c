@@ -115,6 +115,55 @@ int yoke__socket_connect(yoke_native *out, const yoke_socket_place *place, int64
     return rc;
 }
 
+/* ---- without waiting ---- */
+
+static int start_one(yoke_native *out, const struct sockaddr *address, socklen_t size)
+{
+    int fd = yoke__socket_new(address->sa_family, false);
+
+    if (fd < 0)
+        return yoke__posix_fail("socket");
+    if (address->sa_family != AF_UNIX)
+        yoke__socket_no_delay(fd);
+    int number = yoke__sys.connect(fd, address, size) == 0 ? 0 : errno;
+    *out = fd;
+    if (number == 0)
+        return YOKE_OK;
+    if (number == EINPROGRESS || number == EINTR)
+        return YOKE_EBUSY;
+    if (address->sa_family == AF_UNIX && (number == EAGAIN || number == EWOULDBLOCK))
+        return YOKE_ETIMEDOUT;
+    yoke__sys.close(fd);
+    return yoke__posix_fail_number(number, "connect");
+}
+
+int yoke__socket_connect_start(yoke_native *out, const yoke_socket_place *place, size_t index)
+{
+    yoke__socket_address address;
+    struct addrinfo     *all, *one;
+
+    if (place->kind != YOKE_SOCKET_TCP) {
+        socklen_t size = yoke__socket_local(&address, place);
+        return index == 0 ? start_one(out, &address.any, size) : YOKE_ERANGE;
+    }
+    YOKE_TRY(yoke__socket_lookup(&all, place, false));
+    for (one = all; one && index > 0; one = one->ai_next)
+        index--;
+    int rc = one ? start_one(out, one->ai_addr, one->ai_addrlen) : YOKE_ERANGE;
+    freeaddrinfo(all);
+    return rc;
+}
+
+int yoke__socket_connect_end(yoke_native native)
+{
+    int       number = 0;
+    socklen_t size = sizeof number;
+
+    if (yoke__sys.getsockopt((int)native, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
+        return yoke__posix_fail("getsockopt");
+    return number == 0 ? YOKE_OK : yoke__posix_fail_number(number, "connect");
+}
+
 /* ---- who is there ---- */
 
 #if defined(__linux__)

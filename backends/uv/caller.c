@@ -81,37 +81,38 @@ static void soon_forget(yoke__uv_loop *loop, const yoke_stream *stream)
 
 /* ---- the loop ---- */
 
-static int loop_new(yoke__uv_loop **out, uv_loop_t *at)
+/* NULL: no memory, noted. */
+static yoke__uv_loop *loop_new(uv_loop_t *at)
 {
     yoke__uv_loop *loop = calloc(1, sizeof *loop);
-    if (loop == NULL)
-        return yoke_backend_fail(YOKE_ENOMEM, 0, "no memory for a stream on an event loop");
+    if (loop == NULL) {
+        (void)yoke_backend_fail(YOKE_ENOMEM, 0, "no memory for a stream on an event loop");
+        return NULL;
+    }
     loop->at = at;
     loop->soon_end = &loop->soon;
     (void)uv_idle_init(at, &loop->idle);
     loop->idle.data = loop;
     yoke__uv_quiet_hold();
-    *out = loop;
-    return YOKE_OK;
+    loop->next = loops;
+    loops = loop;
+    return loop;
 }
 
-static int loop_of(yoke__uv_loop **out, uv_loop_t *at)
+/* With one stream more; or NULL and noted. */
+static yoke__uv_loop *loop_of(uv_loop_t *at)
 {
     yoke__fork_hook_add(before_fork, after_fork_in_parent, after_fork_in_child);
     yoke__mutex_lock(&mutex);
     yoke__uv_loop *loop = loops;
     while (loop != NULL && loop->at != at)
         loop = loop->next;
-    int rc = loop != NULL ? YOKE_OK : loop_new(&loop, at);
-    if (rc == YOKE_OK && loop->streams == 0) {
-        loop->next = loops;
-        loops = loop;
-    }
-    if (rc == YOKE_OK)
+    if (loop == NULL)
+        loop = loop_new(at);
+    if (loop != NULL)
         loop->streams++;
     yoke__mutex_unlock(&mutex);
-    *out = loop;
-    return rc;
+    return loop;
 }
 
 static void on_idle_closed(uv_handle_t *handle)
@@ -141,10 +142,11 @@ static void loop_drop(yoke__uv_loop *loop)
 
 int yoke__uv_attach(yoke_stream *stream, void *loop)
 {
-    yoke__uv_loop *callers;
     if (yoke__uv_bound(stream) && yoke__uv_is_callers(stream->loop))
         return yoke_backend_fail(YOKE_EBUSY, 0, "the stream is on an event loop already");
-    YOKE_TRY(loop_of(&callers, loop));
+    yoke__uv_loop *callers = loop_of(loop);
+    if (callers == NULL)
+        return YOKE_ENOMEM;
     int rc = yoke__uv_bound(stream) ? yoke__uv_unprivate(stream) : YOKE_OK;
     if (rc < 0) {
         loop_drop(callers);

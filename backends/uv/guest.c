@@ -95,6 +95,20 @@ static void guest_again(yoke_loop_guest *guest, int64_t timeout)
     }
 }
 
+static void guest_want(yoke_loop_guest *guest, uint32_t what)
+{
+    int events = ((what & YOKE_STREAM_READ) ? UV_READABLE : 0) | ((what & YOKE_STREAM_WRITE) ? UV_WRITABLE : 0);
+    if (events != 0) {
+        (void)uv_poll_start(&guest->poll, events, on_readable);
+        uv_unref((uv_handle_t *)&guest->timer);
+        uv_unref((uv_handle_t *)&guest->idle);
+    } else {
+        (void)uv_poll_stop(&guest->poll);
+        uv_ref((uv_handle_t *)&guest->timer);
+        uv_ref((uv_handle_t *)&guest->idle);
+    }
+}
+
 static void guest_leave(yoke_loop_guest *guest, void (*left)(void *user))
 {
     guest->left = left;
@@ -108,4 +122,5 @@ const yoke_loop_ops yoke__uv_guests = {
     .enter = guest_enter,
     .again = guest_again,
     .leave = guest_leave,
+    .want = guest_want,
 };

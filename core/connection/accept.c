@@ -77,6 +77,8 @@ static int advance(yoke__listener *listener, yoke__newcomer **place)
         (void)take_out(place);
         return YOKE_OK;
     }
+    if (newcomer->quiet && !yoke__deadline_past(newcomer->deadline))
+        return YOKE_OK;
     int rc = yoke__handshake_step(&newcomer->auth, newcomer->native);
     if (rc == YOKE_OK)
         return hold(listener, take_out(place));
@@ -149,6 +151,7 @@ static int welcome(yoke__listener *listener, yoke__newcomer **place, yoke_native
     newcomer->native = native;
     newcomer->deadline = deadline_from(now, listener->handshake_time);
     newcomer->safe = deadline_from(now, safe);
+    newcomer->serial = ++listener->serials;
     int rc = yoke__auth_begin(&newcomer->auth, &listener->rules, true);
     if (rc == YOKE_OK) {
         make_room(listener, place);
@@ -159,6 +162,11 @@ static int welcome(yoke__listener *listener, yoke__newcomer **place, yoke_native
     free(newcomer);
     native_close(native);
     return rc;
+}
+
+void yoke__newcomer_refuse(yoke__listener *listener, size_t place)
+{
+    refuse(listener, take_out(&listener->newcomers[place]));
 }
 
 /* ---- accepting ---- */
@@ -267,7 +275,7 @@ static int nobody_came(yoke__listener *listener)
 }
 
 /* Out of its place first, as with newcomers. */
-static int give_held(yoke__listener *listener, yoke_conn **out)
+int yoke__listener_give(yoke__listener *listener, yoke_conn **out)
 {
     yoke_native native = listener->held;
     listener->held = YOKE_NO_NATIVE;
@@ -282,7 +290,7 @@ static int accept_one(yoke__listener *listener, yoke_conn **out, yoke__deadline 
         bool last = yoke__deadline_past(deadline);
         int  rc = yoke__listener_step(listener);
         if (rc != YOKE_OK)
-            return rc < 0 ? rc : give_held(listener, out);
+            return rc < 0 ? rc : yoke__listener_give(listener, out);
         if (last)
             return nobody_came(listener);
         YOKE_TRY(sleep_on(listener, deadline));
@@ -300,6 +308,9 @@ void yoke__listener_time(yoke__listener *listener, bool runs)
 {
     int64_t now = yoke__backend()->system->now();
     int64_t pause = runs && listener->paused != 0 ? now - listener->paused : 0;
+    for (size_t i = 0; i < YOKE__HANDSHAKES && runs; i++)
+        if (listener->newcomers[i] != NULL)
+            listener->newcomers[i]->quiet = false; /* a loop may have left it so */
     for (size_t i = 0; i < YOKE__HANDSHAKES && pause > 0; i++)
         if (listener->newcomers[i] != NULL)
             prolong(listener->newcomers[i], pause);
@@ -315,7 +326,9 @@ int yoke_listener_accept(yoke_listener *handle, yoke_conn **out, int64_t timeout
     if (listener == NULL)
         return yoke__noted();
     int rc;
-    if (yoke__turn_take(&listener->accepting, deadline) == YOKE_OK) {
+    if (yoke__a32_load_acquire(&listener->on_loop) != 0) {
+        rc = yoke__fail(YOKE_EBUSY, "listener: it is on an event loop, which takes the clients");
+    } else if (yoke__turn_take(&listener->accepting, deadline) == YOKE_OK) {
         yoke__listener_time(listener, true);
         rc = accept_one(listener, out, deadline);
         yoke__listener_time(listener, false);

@@ -77,21 +77,31 @@ static int connect_with(yoke_conn **out, const yoke_socket_place *place, const y
     return yoke__conn_from_socket(out, native, place, max_message);
 }
 
-int yoke_client_connect(yoke_conn **out, const char *address, const yoke_client_options *options, int64_t timeout)
+int yoke__client_prepare(yoke_socket_place *place, yoke__auth_rules *rules, uint64_t *max_message, const char *address,
+                         const yoke_client_options *options)
 {
-    yoke__deadline      deadline = yoke__deadline_after(timeout);
     yoke_client_options taken;
-    yoke__auth_rules    rules;
-    yoke_socket_place   place;
-    if (out == NULL || address == NULL)
-        return yoke__fail(YOKE_EINVAL, "yoke_client_connect: %s is NULL", out == NULL ? "out" : "address");
+    if (address == NULL)
+        return yoke__fail(YOKE_EINVAL, "a client's address is NULL");
     YOKE_TRY(yoke__options_take(yoke_client_options, &taken, options));
     const yoke_socket_ops *sockets = yoke__sockets();
     if (sockets == NULL)
         return yoke__noted();
-    YOKE_TRY(yoke__address_parse(&place, address, sockets));
-    YOKE_TRY(yoke__auth_rules_set(&rules, taken.authkey, taken.authkey_size, taken.digest, taken.allow_old_python));
-    int rc = connect_with(out, &place, &rules, taken.max_message != 0 ? taken.max_message : UINT64_MAX, deadline);
+    YOKE_TRY(yoke__address_parse(place, address, sockets));
+    *max_message = taken.max_message != 0 ? taken.max_message : UINT64_MAX;
+    return yoke__auth_rules_set(rules, taken.authkey, taken.authkey_size, taken.digest, taken.allow_old_python);
+}
+
+int yoke_client_connect(yoke_conn **out, const char *address, const yoke_client_options *options, int64_t timeout)
+{
+    yoke__deadline    deadline = yoke__deadline_after(timeout);
+    yoke__auth_rules  rules;
+    yoke_socket_place place;
+    uint64_t          max_message;
+    if (out == NULL)
+        return yoke__fail(YOKE_EINVAL, "yoke_client_connect: out is NULL");
+    YOKE_TRY(yoke__client_prepare(&place, &rules, &max_message, address, options));
+    int rc = connect_with(out, &place, &rules, max_message, deadline);
     yoke__auth_rules_wipe(&rules);
     return rc < 0 ? yoke__fail_in(rc, "client of '%.80s'", address) : rc;
 }

@@ -60,6 +60,8 @@ static void after_fork_in_child(void)
         native_close(&listener->wake[0]);
         native_close(&listener->wake[1]);
         native_close(&listener->held);
+        if (listener->loop != NULL)
+            yoke__listener_loop_forget(listener);
         yoke__a32_store_relaxed(&listener->waiters, 0);
         listener->paused = 0;
         for (size_t i = 0; i < YOKE__HANDSHAKES; i++)
@@ -283,6 +285,8 @@ void yoke_listener_close(yoke_listener *handle)
     yoke__listener *listener = checked != NULL ? yoke__handle_claim(checked) : NULL;
     if (listener == NULL)
         return;
+    if (yoke__a32_load_acquire(&listener->on_loop) != 0) /* so this is the loop's thread */
+        yoke__listener_loop_stop(listener, NULL);
     yoke__handle_close(checked, wake);
     destroy(listener);
 }

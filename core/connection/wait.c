@@ -125,7 +125,9 @@ static bool listener_ready(yoke__handle *handle, yoke__what what, int *status)
     *status = YOKE_ECLOSED;
     if (listener == NULL)
         return true;
-    if (yoke__turn_try(&listener->accepting)) {
+    if (yoke__a32_load_acquire(&listener->on_loop) != 0) {
+        rc = YOKE_EBUSY;
+    } else if (yoke__turn_try(&listener->accepting)) {
         yoke__listener_time(listener, true);
         rc = yoke__listener_step(listener);
         yoke__listener_time(listener, false);

@@ -456,6 +456,13 @@ typedef struct yoke_socket_ops {
     int (*receive)(yoke_native native, void *data, size_t capacity, size_t *size);
     /** Writes all or fails: for a few hundred bytes on a new connection. Never blocks. YOKE_EBROKEN. */
     int (*send)(yoke_native native, const void *data, size_t size);
+    /** Begins to connect to the index-th of the addresses that a place stands for; never blocks but for looking up a name.
+     *  YOKE_OK: connected; YOKE_EBUSY: *out is set, and can be written to when it is decided; YOKE_ETIMEDOUT: *out is set,
+     *  a socket that is good for nothing: the listener's queue is full, and nothing tells when that changes; YOKE_ERANGE:
+     *  there are not so many addresses. Others as connect(). NULL (both): not possible. */
+    int (*connect_start)(yoke_native *out, const yoke_socket_place *place, size_t index);
+    /** How that went, once it is decided: YOKE_OK: connected; else as connect(). */
+    int (*connect_end)(yoke_native native);
 } yoke_socket_ops;
 
 /* ---- event loops of the caller ----------------------------------------------------------------------------------- */
@@ -484,6 +491,9 @@ typedef struct yoke_loop_ops {
     /** No turn any more. left(user) is called by the loop, never in here, when nothing of the guest is on the loop; the
      *  guest is freed by then. */
     void (*leave)(yoke_loop_guest *guest, void (*left)(void *user));
+    /** What its native is polled for from now on: YOKE_STREAM_READ (as after enter()), YOKE_STREAM_WRITE, both, or 0: then
+     *  its time alone keeps the loop running. NULL: not possible, and no listeners and clients on loops. */
+    void (*want)(yoke_loop_guest *guest, uint32_t what);
 } yoke_loop_ops;
 
 /* ---- system ------------------------------------------------------------------------------------------------------ */

@@ -25,6 +25,9 @@
  * another thread was using during the fork, or with an unfinished message, is #YOKE_EBROKEN in the child. A child started
  * by yoke has only the ends passed to it.
  *
+ * Event loops: an end may be attached to a loop of libuv's (yoke_conn_attach() in uv.h); all calls here that send or receive
+ * then answer #YOKE_EBUSY.
+ *
  * Time-outs are milliseconds; #YOKE_NOWAIT tries once, #YOKE_FOREVER never gives up. Signals don't shorten a wait; the
  * loss of the other end is an error code and never a SIGPIPE, unless the program has a handler of its own for that.
  */

@@ -109,6 +109,7 @@ YOKE_API void yoke_listener_close(yoke_listener *listener);
  * @retval YOKE_OK        *out is set.
  * @retval YOKE_ETIMEDOUT Nobody came; the sentence tells whether and why clients were refused.
  * @retval YOKE_ECLOSED   Closed meanwhile by another thread, or not passed to this child.
+ * @retval YOKE_EBUSY     It is on an event loop (yoke_listener_start() in uv.h), which takes the clients.
  * @retval YOKE_ENOMEM    No memory or descriptors are left. The listener goes on; who could not be taken waits.
  * @retval YOKE_EINVAL    Not an open listener, or out is NULL.
  * @retval YOKE_EIO       The system failed in a way of its own; the listener goes on.

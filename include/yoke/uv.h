@@ -45,6 +45,7 @@
 
 #include "error.h"
 #include "handles.h"
+#include "listener.h"
 
 YOKE_BEGIN
 
@@ -303,6 +304,95 @@ YOKE_API int64_t yoke_conn_write_waiting(const yoke_conn *conn);
  * @retval YOKE_EINVAL  Not an attached end.
  */
 YOKE_API int yoke_conn_close_on_loop(yoke_conn *conn, void (*closed)(void *user), void *user);
+
+/** @} */
+
+/* ---- listeners and clients --------------------------------------------------------------------------------------- */
+
+/**
+ * @name Listeners and clients on a loop
+ *
+ * Connecting, accepting and proving keys without ever blocking the loop, but for looking up the name of a host. What comes
+ * of them is an end on no loop: attach it to this one or another, use it by blocking calls, or pass it on. Threads,
+ * functions and forks are as with connections above. A client that is silent, slow or wrong costs what listener.h says: one
+ * of 64 places for its `handshake_timeout`, some memory and two descriptors; the loop goes on.
+ * @{
+ */
+
+/**
+ * Called for each client that may connect.
+ *
+ * @param status  YOKE_OK: conn is the client's connection, yours to close. #YOKE_ENOMEM, #YOKE_EIO: accepting failed, and
+ *                is tried again after 100 ms; conn is NULL.
+ * @param user    As given.
+ */
+typedef void yoke_listener_fn(yoke_listener *listener, int status, yoke_conn *conn, void *user);
+
+/**
+ * Takes clients on a loop, until yoke_listener_stop() or yoke_listener_close(), both of which fn may call; the listener
+ * keeps the loop running meanwhile. yoke_listener_accept() answers #YOKE_EBUSY.
+ *
+ * @param listener  Stays the caller's.
+ * @param loop      The caller's; to be kept until the listener was stopped and the loop has run once more.
+ * @param fn        First called in the loop's next round.
+ * @param user      Passed to fn.
+ * @retval YOKE_OK      It takes clients.
+ * @retval YOKE_EINVAL  Not an open listener; or loop or fn is NULL.
+ * @retval YOKE_EBUSY   Another thread is accepting, or it is on a loop already.
+ * @retval YOKE_ECLOSED Not passed to this child.
+ * @retval YOKE_ENOMEM  No memory or descriptors.
+ * @retval YOKE_ENOTSUP The backend can't do that: on Windows.
+ */
+YOKE_API YOKE_CHECKED int yoke_listener_start(yoke_listener *listener, struct uv_loop_s *loop, yoke_listener_fn *fn,
+                                              void *user);
+
+/**
+ * Takes no more clients: they wait, and those who are proving their keys too, until it is started again or somebody
+ * accepts.
+ *
+ * @param stopped  Called by the loop with the user of yoke_listener_start(), never in here, when nothing of the listener
+ *                 is left on it. NULL: nobody wants to know.
+ * @retval YOKE_OK      fn is not called any more.
+ * @retval YOKE_EINVAL  Not an open listener, or one on no loop.
+ */
+YOKE_API int yoke_listener_stop(yoke_listener *listener, void (*stopped)(void *user));
+
+/** A client that is connecting. Belongs to the library once its function was called, or it was cancelled. */
+typedef struct yoke_connecting yoke_connecting;
+
+/**
+ * Called once, unless it was cancelled, when a client has connected, and with a key both sides have proved it; or failed.
+ *
+ * @param status  YOKE_OK: conn is the connection, yours to close. Else a code as of yoke_client_connect(), conn is NULL,
+ *                and yoke_last_error() has the sentence.
+ * @param user    As given.
+ */
+typedef void yoke_client_fn(int status, yoke_conn *conn, void *user);
+
+/**
+ * Connects to a listener as yoke_client_connect() does, without waiting.
+ *
+ * @param out      Receives what yoke_client_cancel() takes; NULL: nobody will cancel.
+ * @param address  See listener.h. Borrowed for the call. The name of a host is looked up in here, which may take a while.
+ * @param options  NULL means defaults, without a key. Borrowed for the call.
+ * @param timeout  Milliseconds for all of it.
+ * @param loop     The caller's; to be kept until fn was called, or it was cancelled, and the loop has run once more.
+ * @param fn       Never called in here.
+ * @param user     Passed to fn.
+ * @retval YOKE_OK       It is connecting; how that ends is told to fn.
+ * @retval YOKE_EINVAL   address, loop or fn is NULL, or the address or an option makes no sense.
+ * @retval YOKE_EMSGSIZE The path or name is longer than the system's limit.
+ * @retval YOKE_ENOMEM   No memory or descriptors.
+ * @retval YOKE_ENOTSUP  No such addresses here, or the backend can't do that: on Windows.
+ * @return Other codes as of yoke_client_connect(): it has failed at once, such as with #YOKE_ENOENT where nobody listens.
+ *         fn is not called.
+ */
+YOKE_API YOKE_CHECKED int yoke_client_start(yoke_connecting **out, const char *address,
+                                            const yoke_client_options *options, int64_t timeout, struct uv_loop_s *loop,
+                                            yoke_client_fn *fn, void *user);
+
+/** Gives up: fn is not called. Before fn was called, and once; NULL is fine. */
+YOKE_API void yoke_client_cancel(yoke_connecting *connecting);
 
 /** @} */
 
