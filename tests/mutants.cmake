@@ -82,6 +82,25 @@ yoke_mutant(accepted_before_the_proof conformance/listener_hostile ${accept}
   "    if (rc == YOKE_EPROTO)\n        return hold(listener, take_out(place));\n    if (rc == YOKE_EBUSY && !yoke__deadline_past(newcomer->deadline))"
   what_is_not_the_protocol_is_refused)
 
+yoke_mutant(time_stands_still_in_waits conformance/wait_listeners ${accept}
+  "runs || yoke__a32_load_acquire(&listener->waiters) > 0 ? 0 : now" "runs ? 0 : now"
+  who_is_silent_or_has_another_key_makes_nothing_ready)
+
+# -- many at once, and event loops
+yoke_mutant(memory_not_looked_at conformance/wait_conns core/connection/wait.c
+  "            ready = yoke__conn_has_answer(conn);" "            ready = false;"
+  a_connection_stays_ready_until_all_is_received)
+yoke_mutant(part_told_for_ever conformance/wait_conns core/connection/recv.c
+  "    return frame > conn->max_message || have >= frame;" "    return true;" a_part_of_a_message_is_told_once)
+yoke_mutant(no_high_mark conformance/conn_loop core/connection/on_loop_write.c
+  "    if (loop->full || loop->waiting >= loop->options.high)" "    if (loop->waiting == SIZE_MAX)"
+  a_reader_that_stops_makes_the_writer_stop)
+yoke_mutant(what_waits_not_told conformance/conn_loop_ends core/connection/on_loop.c
+  "    yoke__conn_loop_end_writes(loop);\n" "" messages_that_wait_are_told_when_it_is_closed)
+yoke_mutant(door_never_shut conformance/listener_loop core/connection/listener_on_loop.c
+  "open ? YOKE_STREAM_READ : 0" "(open | 1) ? YOKE_STREAM_READ : 0"
+  silent_peers_keep_nobody_out_and_cost_no_time)
+
 # -- files of sockets
 set(socket_file backends/posix/socket_file.c)
 yoke_mutant(file_of_the_living_replaced conformance/listener_files ${socket_file}

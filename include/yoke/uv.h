@@ -341,7 +341,7 @@ typedef void yoke_listener_fn(yoke_listener *listener, int status, yoke_conn *co
  * @retval YOKE_EBUSY   Another thread is accepting, or it is on a loop already.
  * @retval YOKE_ECLOSED Not passed to this child.
  * @retval YOKE_ENOMEM  No memory or descriptors.
- * @retval YOKE_ENOTSUP The backend can't do that: on Windows.
+ * @retval YOKE_ENOTSUP On Windows.
  */
 YOKE_API YOKE_CHECKED int yoke_listener_start(yoke_listener *listener, struct uv_loop_s *loop, yoke_listener_fn *fn,
                                               void *user);
@@ -395,7 +395,6 @@ YOKE_API YOKE_CHECKED int yoke_client_start(yoke_connecting **out, const char *a
 YOKE_API void yoke_client_cancel(yoke_connecting *connecting);
 
 /** @} */
-
 YOKE_END
 
 #endif

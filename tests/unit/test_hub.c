@@ -58,7 +58,7 @@ static void fake_leave(yoke_loop_guest *guest, void (*left)(void *user))
     guest->on_left = left;
 }
 
-static const yoke_loop_ops fake_ops = {sizeof(yoke_loop_ops), fake_enter, fake_again, fake_leave};
+static const yoke_loop_ops fake_ops = {sizeof(yoke_loop_ops), fake_enter, fake_again, fake_leave, NULL};
 
 static int guests_there(void)
 {
