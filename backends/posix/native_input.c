@@ -46,6 +46,11 @@ static void on_closed(uv_handle_t *handle)
     closed(user);
 }
 
+int yoke__uv_input_want(yoke__uv_input *input, int events)
+{
+    return events != 0 ? uv_poll_start(&input->poll, events, on_readable) : uv_poll_stop(&input->poll);
+}
+
 void yoke__uv_input_close(yoke__uv_input *input, void (*closed)(void *user))
 {
     input->closed = closed;

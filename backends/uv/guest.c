@@ -95,18 +95,21 @@ static void guest_again(yoke_loop_guest *guest, int64_t timeout)
     }
 }
 
-static void guest_want(yoke_loop_guest *guest, uint32_t what)
+static int guest_want(yoke_loop_guest *guest, uint32_t what)
 {
     int events = ((what & YOKE_STREAM_READ) ? UV_READABLE : 0) | ((what & YOKE_STREAM_WRITE) ? UV_WRITABLE : 0);
+    int status = yoke__uv_input_want(guest->input, events);
+    if (status < 0)
+        return yoke_backend_fail(yoke__uv_code(status), status, "an event loop can't watch this: %s",
+                                 uv_strerror(status));
     if (events != 0) {
-        (void)uv_poll_start(&guest->poll, events, on_readable);
         uv_unref((uv_handle_t *)&guest->timer);
         uv_unref((uv_handle_t *)&guest->idle);
     } else {
-        (void)uv_poll_stop(&guest->poll);
         uv_ref((uv_handle_t *)&guest->timer);
         uv_ref((uv_handle_t *)&guest->idle);
     }
+    return YOKE_OK;
 }
 
 static void guest_leave(yoke_loop_guest *guest, void (*left)(void *user))

@@ -44,6 +44,8 @@ typedef struct yoke__uv_input yoke__uv_input;
 /* While there is input, on_input is called in each round. The native stays the caller's, and open. A libuv status. */
 int yoke__uv_input_open(yoke__uv_input **out, uv_loop_t *loop, yoke_native native,
                         void (*on_input)(void *user, bool failed), void *user);
+/* What is watched for instead of input: UV_READABLE, UV_WRITABLE, both, or 0: nothing. A libuv status; UV_ENOTSUP. */
+int yoke__uv_input_want(yoke__uv_input *input, int events);
 /* Frees the watch; closed(user) is called by the loop, never in here. */
 void yoke__uv_input_close(yoke__uv_input *input, void (*closed)(void *user));
 

@@ -73,7 +73,7 @@ int yoke__uv_native_keep(yoke_native *out, yoke_native native)
 
 static int open_socket(yoke_stream *stream)
 {
-    int status = uv_tcp_init(&stream->loop->uv, &stream->uv.tcp);
+    int status = uv_tcp_init(stream->loop->at, &stream->uv.tcp);
     if (status < 0)
         return status;
     stream->opened = true;
@@ -84,7 +84,7 @@ static int open_socket(yoke_stream *stream)
 static int open_pipe(yoke_stream *stream)
 {
     DWORD out = 0, in = 0;
-    int   status = uv_pipe_init(&stream->loop->uv, &stream->uv.pipe, 0);
+    int   status = uv_pipe_init(stream->loop->at, &stream->uv.pipe, 0);
     if (status < 0)
         return status;
     stream->opened = true;
@@ -182,7 +182,7 @@ int yoke__uv_room_open(yoke__uv_room *room, yoke_stream *stream, uv_poll_cb on_r
     if (!is_tcp(stream))
         return UV_ENOTSUP; /* pipes tell nobody */
     room->native = stream->native;
-    int status = uv_poll_init_socket(&stream->loop->uv, &room->poll, (uv_os_sock_t)stream->native);
+    int status = uv_poll_init_socket(stream->loop->at, &room->poll, (uv_os_sock_t)stream->native);
     return status < 0 ? status : uv_poll_start(&room->poll, UV_WRITABLE, on_room);
 }
 

@@ -97,6 +97,13 @@ static void on_closed(uv_handle_t *handle)
     closed(user);
 }
 
+int yoke__uv_input_want(yoke__uv_input *input, int events)
+{
+    (void)input;
+    (void)events;
+    return UV_ENOTSUP;
+}
+
 void yoke__uv_input_close(yoke__uv_input *input, void (*closed)(void *user))
 {
     input->closing = true;

@@ -11,6 +11,23 @@ static void on_turn(void *user, bool readable)
     lookout->turn(lookout->user, readable);
 }
 
+static void on_left(void *user)
+{
+    yoke__lookout *lookout = user;
+    void (*left)(void *user) = lookout->left;
+    void *left_user = lookout->user;
+    yoke__backend()->process->native_close(lookout->native);
+    free(lookout);
+    if (left != NULL)
+        left(left_user);
+}
+
+void yoke__lookout_close(yoke__lookout *lookout, void (*left)(void *user))
+{
+    lookout->left = left;
+    yoke__backend()->loop->leave(lookout->guest, on_left);
+}
+
 int yoke__lookout_open(yoke__lookout **out, void *loop, yoke_native native, yoke_loop_turn *turn, void *user)
 {
     const yoke_backend *backend = yoke__backend();
@@ -27,8 +44,13 @@ int yoke__lookout_open(yoke__lookout **out, void *loop, yoke_native native, yoke
         if (rc < 0)
             backend->process->native_close(lookout->native);
     }
-    if (rc < 0)
+    if (rc < 0) {
         free(lookout);
+        return rc;
+    }
+    rc = backend->loop->want(lookout->guest, YOKE_STREAM_READ);
+    if (rc < 0)
+        yoke__lookout_close(lookout, NULL);
     else
         *out = lookout;
     return rc;
@@ -36,30 +58,13 @@ int yoke__lookout_open(yoke__lookout **out, void *loop, yoke_native native, yoke
 
 void yoke__lookout_want(yoke__lookout *lookout, uint32_t what)
 {
-    yoke__backend()->loop->want(lookout->guest, what);
+    (void)yoke__backend()->loop->want(lookout->guest, what); /* it could at first */
 }
 
 void yoke__lookout_at(yoke__lookout *lookout, yoke__deadline when)
 {
     if (when != INT64_MAX)
         yoke__backend()->loop->again(lookout->guest, yoke__deadline_left(when, INT64_MAX));
-}
-
-static void on_left(void *user)
-{
-    yoke__lookout *lookout = user;
-    void (*left)(void *user) = lookout->left;
-    void *left_user = lookout->user;
-    yoke__backend()->process->native_close(lookout->native);
-    free(lookout);
-    if (left != NULL)
-        left(left_user);
-}
-
-void yoke__lookout_close(yoke__lookout *lookout, void (*left)(void *user))
-{
-    lookout->left = left;
-    yoke__backend()->loop->leave(lookout->guest, on_left);
 }
 
 void yoke__lookout_forget(yoke__lookout *lookout)

@@ -492,8 +492,9 @@ typedef struct yoke_loop_ops {
      *  guest is freed by then. */
     void (*leave)(yoke_loop_guest *guest, void (*left)(void *user));
     /** What its native is polled for from now on: YOKE_STREAM_READ (as after enter()), YOKE_STREAM_WRITE, both, or 0: then
-     *  its time alone keeps the loop running. NULL: not possible, and no listeners and clients on loops. */
-    void (*want)(yoke_loop_guest *guest, uint32_t what);
+     *  its time alone keeps the loop running. YOKE_ENOTSUP, or NULL: not possible, and
+     *  no listeners and clients on loops. */
+    int (*want)(yoke_loop_guest *guest, uint32_t what);
 } yoke_loop_ops;
 
 /* ---- system ------------------------------------------------------------------------------------------------------ */
