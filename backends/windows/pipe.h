@@ -4,7 +4,7 @@
 
 #include "windows.h"
 
-#define YOKE__PIPE_QUOTA (128u * 1024) /* bytes that one of ours holds in each direction in which it goes */
+#define YOKE__PIPE_QUOTA (256u * 1024) /* bytes that one of ours holds in each direction in which it goes */
 
 typedef enum yoke__pipe_use {
     YOKE__PIPE_FIRST = 1,  /* nobody may have a pipe of that name yet */

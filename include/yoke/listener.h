@@ -9,7 +9,9 @@
  * - `tcp:host:port`, `tcp:[::1]:port`: TCP over IPv4 or IPv6. Port 0, for a listener, has the system choose one, which
  *   yoke_listener_address() tells. `0.0.0.0` and `[::]` stand for all of a machine's addresses of IPv4 or of IPv6. A
  *   name of a host is looked up by the system, in the calling thread, which may take longer than the time-out.
- * - `pipe:name`: named pipes, on Windows; #YOKE_ENOTSUP elsewhere.
+ * - `pipe:name`: a named pipe, the local socket of Windows; the name has at most 247 bytes. #YOKE_ENOTSUP elsewhere, as
+ *   `unix:` and `abstract:` are there. `permissions` with the bits 0006 admit other users of the machine. Python's own
+ *   named pipes have another protocol, so it can't be the other side.
  *
  * **Who may connect.** With a key (`authkey`) both sides prove to each other that they have it, as Python's
  * `multiprocessing.connection` does since 3.12: by a challenge and an HMAC, SHA-256 unless told otherwise. What goes over
