@@ -232,6 +232,8 @@ YOKE_API YOKE_CHECKED int yoke_conn_poll(yoke_conn *conn, int64_t timeout);
  * nobody can send on that end any more: all answer #YOKE_EBROKEN, and the other side learns of it when they have closed.
  * Dying at any other time harms nobody. A send that answered #YOKE_BEGUN keeps its turn until the library has finished it.
  *
+ * Tried on POSIX systems only. An end that is shared can't be put on an event loop.
+ *
  * @param out  Gets the second handle; the caller closes it. It can be passed to processes of the same family.
  * @retval YOKE_EINVAL  Not an open connection, or an end that only receives; out is NULL.
  * @retval YOKE_ENOMEM  No memory or descriptors.
