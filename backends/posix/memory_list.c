@@ -102,6 +102,17 @@ static bool to_name(char out[YOKE__MEMORY_NAME_SIZE], const char *file)
     return true;
 }
 
+/* POSIX has no way to list names. On Linux a missing directory means that there are none; elsewhere nothing is known. */
+static int no_directory(void)
+{
+#ifdef __linux__
+    return YOKE_OK;
+#else
+    return yoke_backend_fail(YOKE_ENOTSUP, ENOENT,
+                             "this system has no directory of shared memory: names can't be listed");
+#endif
+}
+
 int yoke__memory_name_each(bool (*visit)(void *user, const char *name), void *user)
 {
     char           name[YOKE__MEMORY_NAME_SIZE];
@@ -109,7 +120,7 @@ int yoke__memory_name_each(bool (*visit)(void *user, const char *name), void *us
     bool           more = true;
     DIR           *directory = yoke__sys.opendir(DIRECTORY);
     if (!directory)
-        return errno == ENOENT ? YOKE_OK : yoke__posix_fail("can't list names of shared memory");
+        return errno == ENOENT ? no_directory() : yoke__posix_fail("can't list names of shared memory");
     while (errno = 0, more && (entry = yoke__sys.readdir(directory)) != NULL) {
         if (to_name(name, entry->d_name))
             more = visit(user, name);

@@ -7,6 +7,7 @@
 #include "../options.h"
 #include "../wait/hub.h"
 #include "../wait/watchable.h"
+#include "../wait/watchers.h"
 
 #include <string.h>
 
@@ -202,6 +203,17 @@ static int failed(yoke__handle *handle, int code, int64_t timeout)
     return code; /* noted */
 }
 
+static int acquire_slowly(yoke__handle *handle, int64_t timeout)
+{
+    int result = yoke__semaphore_try(handle, timeout > 0 ? YOKE__POLITE : YOKE__DUE, timeout <= 0);
+
+    if (result == YOKE_EBUSY)
+        result = timeout > 0 ? yoke__semaphore_wait(handle, timeout) : YOKE_ETIMEDOUT;
+    if (result == YOKE_ETIMEDOUT)
+        yoke__native_settle(handle);
+    return result >= 0 ? result : failed(handle, result, timeout);
+}
+
 int yoke_semaphore_acquire(yoke_semaphore *semaphore, int64_t timeout)
 {
     yoke__handle *handle = yoke__handle_check(semaphore, YOKE__KIND_SEMAPHORE);
@@ -209,21 +221,9 @@ int yoke_semaphore_acquire(yoke_semaphore *semaphore, int64_t timeout)
     if (!handle)
         return not_a_semaphore();
     yoke__semaphore_state *state = handle->object;
-    yoke__taker            who = timeout > 0 ? YOKE__POLITE : YOKE__DUE;
-    int                    result;
-    if (state->permits == 0)
-        result = yoke__count_take(state, who);
-    else if (yoke__permits_take_first(state, yoke__domain_token(handle->domain)))
-        return YOKE_OK;
-    else
-        result = yoke__semaphore_try(handle, who, timeout <= 0);
-    if (result == YOKE_EBUSY)
-        result = timeout > 0 ? yoke__semaphore_wait(handle, timeout) : YOKE_ETIMEDOUT;
-    if (result >= 0)
-        return result;
-    if (result == YOKE_ETIMEDOUT)
-        yoke__native_settle(handle);
-    return failed(handle, result, timeout);
+    bool at_once = state->permits == 0 ? yoke__count_take(state, timeout > 0 ? YOKE__POLITE : YOKE__DUE) == YOKE_OK
+                                       : yoke__permits_take_first(state, yoke__domain_token(handle->domain));
+    return at_once ? YOKE_OK : acquire_slowly(handle, timeout);
 }
 
 static int not_released(const yoke__handle *handle, int code, int64_t count)
@@ -265,6 +265,19 @@ int yoke_semaphore_release_many(yoke_semaphore *semaphore, int64_t count)
     return release(handle, count);
 }
 
+/* What is there mostly: nobody waits in any way, and it is not at its max. */
+static inline bool give_quickly(yoke_domain *domain, yoke__semaphore_state *state)
+{
+    uint32_t seen = yoke__a32_load_relaxed(&state->word);
+
+    if ((seen & YOKE__WAITERS) != 0 || (seen & YOKE__SEMAPHORE_COUNT) >= state->max ||
+        yoke__a64_load_relaxed(&state->watchers) != 0 || !yoke__a32_cas_acq_rel(&state->word, &seen, seen + 1))
+        return false;
+    yoke__fence_after_exchange(); /* with the one after yoke__watchers_arm(): one may have come since the look */
+    yoke__watchers_ring(domain, &state->watchers);
+    return true;
+}
+
 int yoke_semaphore_release(yoke_semaphore *semaphore)
 {
     yoke__handle *handle = yoke__handle_check(semaphore, YOKE__KIND_SEMAPHORE);
@@ -273,7 +286,7 @@ int yoke_semaphore_release(yoke_semaphore *semaphore)
         return not_a_semaphore();
     yoke__semaphore_state *state = handle->object;
     if (state->permits == 0)
-        return release(handle, 1);
+        return give_quickly(handle->domain, state) ? YOKE_OK : release(handle, 1);
     yoke__token mine = yoke__domain_token(handle->domain);
     if (mine == 0 || !yoke__permits_give_first(state, mine))
         return release(handle, 1);

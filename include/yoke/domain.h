@@ -126,7 +126,8 @@ typedef bool yoke_domain_visit(void *user, const yoke_domain_info *info);
  * @retval YOKE_EINVAL  visit is NULL.
  * @retval YOKE_ENOMEM  No memory or descriptors for the look.
  * @retval YOKE_EACCES  The system doesn't let names be listed.
- * @retval YOKE_ENOTSUP This system can't list names of shared memory.
+ * @retval YOKE_ENOTSUP This system can't list names of shared memory: it has no /dev/shm, as macOS and the BSDs. Who knows
+ *                      the names can open and reclaim them one by one there too.
  */
 YOKE_API int64_t yoke_domain_list(yoke_domain_visit *visit, void *user);
 
@@ -144,7 +145,7 @@ YOKE_API int64_t yoke_domain_list(yoke_domain_visit *visit, void *user);
  * @retval YOKE_EACCES  The system refuses; with NULL such a domain is passed over.
  * @retval YOKE_EPROTO  It is of another version or damaged: it can't be judged. With NULL it is passed over.
  * @retval YOKE_ENOMEM  No memory or descriptors for the look.
- * @retval YOKE_ENOTSUP This system can't list names of shared memory.
+ * @retval YOKE_ENOTSUP name is NULL, and this system can't list names of shared memory.
  */
 YOKE_API int64_t yoke_domain_reclaim(const char *name);
 

@@ -94,7 +94,7 @@ static void test_another_process_can_not_release_them(void **state)
 
 static int hold_one_until_killed(void *user)
 {
-    if (yoke_semaphore_acquire(user, YOKE_NOWAIT) < 0)
+    if (yoke_semaphore_acquire(user, MINUTE) < 0)
         return 1;
     for (;;)
         (void)pause();
@@ -102,7 +102,7 @@ static int hold_one_until_killed(void *user)
 
 static int hold_two_until_killed(void *user)
 {
-    if (yoke_semaphore_acquire(user, YOKE_NOWAIT) < 0 || yoke_semaphore_acquire(user, YOKE_NOWAIT) < 0)
+    if (yoke_semaphore_acquire(user, MINUTE) < 0 || yoke_semaphore_acquire(user, MINUTE) < 0)
         return 1;
     for (;;)
         (void)pause();
