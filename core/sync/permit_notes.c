@@ -48,24 +48,38 @@ static bool is_named(const yoke__semaphore_state *state, yoke__token token)
     return false;
 }
 
-/* One whose dead nobody will ask for. Of more permits than there are notes, more may be asked for: then any. */
-static yoke__death_copy *free_note(const yoke__semaphore_state *state, yoke__token dead)
+/* Whether it will be when the permits of `dead` have been given back: who had these before is asked for no more. So if dead
+ * has or had a permit, fewer others are named than there are permits. */
+static bool stays_named(const yoke__semaphore_state *state, yoke__token token, yoke__token dead)
 {
-    uint32_t place = find(state, 0);
+    for (uint32_t place = 0; place < state->permits; place++) {
+        uint64_t word = yoke__a64_load_acquire(&state->permit[place]);
+        if (yoke__permit_holder(word) != dead &&
+            (yoke__permit_holder(word) == token || yoke__permit_dead(word) == token))
+            return true;
+    }
+    return false;
+}
 
-    for (uint32_t i = 0; i < state->notes && place == state->notes; i++)
-        if (!is_named(state, yoke__a32_load_relaxed(&note_at(state, i)->token)))
-            place = i;
-    return note_at(state, place < state->notes ? place : dead % NOTES_MAX);
+/* One whose dead nobody will ask for. Of more permits than there are notes, more may be asked for: then any. notes: not 0. */
+static yoke__death_copy *free_note(const yoke__semaphore_state *state, uint32_t notes, yoke__token dead)
+{
+    for (uint32_t i = 0; i < notes; i++) {
+        yoke__token token = yoke__a32_load_relaxed(&note_at(state, i)->token);
+        if (token == 0 || !stays_named(state, token, dead))
+            return note_at(state, i);
+    }
+    return note_at(state, dead % notes);
 }
 
 void yoke__permit_note_write(yoke_domain *domain, yoke__semaphore_state *state, yoke__token dead)
 {
     yoke__obituary known;
+    uint32_t       notes = state->notes;
 
-    if (state->notes == 0 || find(state, dead) < state->notes || !is_named(state, dead))
+    if (notes == 0 || find(state, dead) < notes || !is_named(state, dead))
         return;
-    yoke__death_copy *note = free_note(state, dead);
+    yoke__death_copy *note = free_note(state, notes, dead);
     yoke__token_describe(domain, dead, &known);
     yoke__a32_store_relaxed(&note->token, 0);
     yoke__fence_seq_cst(); /* who sees what follows sees that the note is no longer what it was */
