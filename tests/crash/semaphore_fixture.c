@@ -1,5 +1,6 @@
 #include "semaphore_fixture.h"
 
+#include "core/domain/allocator.h"
 #include "core/domain/participant.h"
 #include "core/sync/semaphore.h"
 #include "support/child.h"
@@ -172,7 +173,7 @@ static const char *check_permits(semaphore_fixture *f)
     }
     if (held != sleepers_ended(&f->sleepers))
         return "permits are held by nobody who got one";
-    return NULL;
+    return yoke__alloc_check(f->domain, NULL) < 0 ? "the heap is damaged" : NULL;
 }
 
 static const char *check_count(const semaphore_fixture *f, bool helped)

@@ -160,6 +160,8 @@ static void test_permits_of_the_dead(void **state)
     (void)state;
     run((semaphore_case){
         .name = "permit: take over, release", .permits = 2, .dead = 2, .operation = acquire_and_release});
+    run((semaphore_case){
+        .name = "permit: take over the only one", .permits = 1, .dead = 1, .operation = acquire_and_release});
     run((semaphore_case){.name = "permit: sweep", .permits = 3, .dead = 2, .operation = semaphore_recover});
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/domain/allocator.h"
 #include "core/domain/participant.h"
 #include "core/sync/semaphore.h"
 #include "support/child.h"
@@ -291,6 +292,7 @@ static void test_each_permit_tells_of_its_own_dead_however_many_die_meanwhile(vo
         (void)die_with(other, acquire_one_and_die);
         assert_int_equal(yoke__domain_recover(shared_domain()), 1);
     }
+    assert_true(yoke__alloc_check(shared_domain(), NULL) >= 0); /* no note lies beyond the notes */
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(yoke_semaphore_acquire(semaphore, YOKE_NOWAIT), YOKE_OWNER_DIED);
         holders[i] = whose_death(semaphore);
