@@ -132,3 +132,9 @@ yoke_mutant(begun_counts_for_none conformance/pipe_batch core/connection/send.c
 yoke_mutant(rest_of_all_the_batch conformance/pipe_batch core/connection/send.c
   "leave_rest(conn, frames, request->size, end, NULL)" "leave_rest(conn, frames, request->size, frames->total, NULL)"
   a_batch_out_of_time_tells_how_many_are_sent)
+
+# -- the end of one side
+yoke_mutant(end_before_what_waits conformance/pipe_half_close core/connection/on_loop_write.c
+  "    if (loop->under_way.first == NULL)\n        return yoke__conn_send_end(loop->conn);"
+  "    if (loop->conn != NULL)\n        return yoke__conn_send_end(loop->conn);"
+  on_a_loop_all_that_waits_goes_out_first)

@@ -219,6 +219,14 @@ static int socket_send(yoke_native native, const void *data, size_t size)
     return YOKE_OK;
 }
 
+static int socket_send_end(yoke_native native)
+{
+    if (yoke__sys.shutdown((int)native, SHUT_WR) == 0)
+        return YOKE_OK;
+    int code = errno == ENOTSOCK ? YOKE_ENOTSUP : errno == ENOTCONN ? YOKE_EBROKEN : YOKE_EIO;
+    return yoke_backend_fail(code, errno, "shutting the sending side of descriptor %lld down", (long long)native);
+}
+
 const yoke_socket_ops yoke__posix_socket = {
     .struct_size = sizeof(yoke_socket_ops),
     .name_limit = yoke__socket_name_limit,
@@ -229,6 +237,7 @@ const yoke_socket_ops yoke__posix_socket = {
     .peer = yoke__socket_peer,
     .receive = socket_receive,
     .send = socket_send,
+    .send_end = socket_send_end,
     .connect_start = yoke__socket_connect_start,
     .connect_end = yoke__socket_connect_end,
 };

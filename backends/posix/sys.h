@@ -80,6 +80,7 @@
     X(int, accept, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                       \
     X(int, connect, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size), -1)                 \
     X(int, getsockname, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                  \
+    X(int, shutdown, (int fd, int how), (fd, how), -1)                                                                 \
     X(int, getpeername, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), -1)                  \
     X(int, getaddrinfo, (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out),  \
       (host, service, hints, out), EAI_SYSTEM)                                                                         \

@@ -179,6 +179,17 @@ static int socket_send(yoke_native native, const void *data, size_t size)
     return YOKE_OK;
 }
 
+static int socket_send_end(yoke_native native)
+{
+    if (!yoke__windows_is_socket(native))
+        return yoke_backend_fail(YOKE_ENOTSUP, 0, "a named pipe can't be shut down on one side");
+    if (shutdown((SOCKET)native, SD_SEND) == 0)
+        return YOKE_OK;
+    int number = WSAGetLastError();
+    return yoke_backend_fail(number == WSAENOTCONN ? YOKE_EBROKEN : YOKE_EIO, number,
+                             "shutting the sending side of a socket down");
+}
+
 const yoke_socket_ops yoke__windows_socket = {
     .struct_size = sizeof(yoke_socket_ops),
     .name_limit = name_limit,
@@ -189,4 +200,5 @@ const yoke_socket_ops yoke__windows_socket = {
     .peer = socket_peer,
     .receive = socket_receive,
     .send = socket_send,
+    .send_end = socket_send_end,
 };

@@ -192,6 +192,8 @@ int yoke__conn_off_loop(yoke__conn *conn)
 static int broken(const yoke__conn *conn, uint32_t need)
 {
     int rc = need == YOKE_STREAM_READ ? conn->receive_broken : conn->send_broken;
+    if (rc == YOKE_ECLOSED)
+        return yoke__fail(rc, "connection: its sending side was shut down");
     if (rc == YOKE_EBROKEN)
         return yoke__fail(rc, "connection: a message broke off %s, so this direction can't be used any more",
                           need == YOKE_STREAM_READ ? "while it was received" : "while it was sent");

@@ -124,6 +124,8 @@ int yoke__conn_send(yoke__conn *conn, const void *data, size_t size, yoke__deadl
 int yoke__conn_send_with(yoke__conn *conn, const void *data, size_t size, yoke_native native, yoke__deadline deadline);
 /* Waits for the rest of an earlier message. YOKE_OK: none is left; YOKE_ETIMEDOUT; YOKE_EBROKEN. */
 int yoke__conn_flush(yoke__conn *conn, yoke__deadline deadline);
+/* Has the other side come to the end of the stream. By whoever may send, when all that was sent is with the system. */
+int yoke__conn_send_end(yoke__conn *conn);
 
 /* ---- recv.c; receiving turn taken ---- */
 

@@ -55,6 +55,7 @@ typedef struct yoke__conn_loop {
     yoke__conn_writes       under_way, done;
     uint64_t                tickets;
     size_t                  waiting; /* bytes of messages under way */
+    bool                    ending;  /* the sending side is to be shut down when nothing is under way */
     bool                    full;    /* and the user was told; is to hear when there is room */
     struct yoke__conn_loop *kept;    /* forgotten ones */
 } yoke__conn_loop;
@@ -86,6 +87,8 @@ const yoke_stream_request *yoke__conn_loop_read(yoke__conn *conn, void *out, siz
 
 /* Tells of writes that are done, and of room. */
 void yoke__conn_loop_tell(yoke__conn_loop *loop);
+/* Shuts the sending side down when all that was written is with the system. */
+int yoke__conn_loop_end_sending(yoke__conn_loop *loop);
 /* Of a connection that has left its loop. */
 void yoke__conn_loop_end_writes(yoke__conn_loop *loop);
 

@@ -65,6 +65,23 @@ void yoke__conn_loop_end_writes(yoke__conn_loop *loop)
 
 /* ---- writing ---- */
 
+/* Everything that was to be sent is with the system. If that fails, the peer is gone, as reading will tell. */
+static void end_if_due(yoke__conn_loop *loop)
+{
+    if (loop->ending && loop->under_way.first == NULL && loop->conn->send_broken == YOKE_OK && !loop->closing)
+        (void)yoke__conn_send_end(loop->conn);
+}
+
+int yoke__conn_loop_end_sending(yoke__conn_loop *loop)
+{
+    if (loop->ending || loop->conn->send_broken == YOKE_ECLOSED)
+        return yoke__fail(YOKE_ECLOSED, "connection: its sending side was shut down");
+    if (loop->under_way.first == NULL)
+        return yoke__conn_send_end(loop->conn);
+    loop->ending = true;
+    return YOKE_OK;
+}
+
 /* May be called inside of yoke_conn_write(): the user is told later. */
 static void on_written(yoke_stream_request *request)
 {
@@ -72,6 +89,7 @@ static void on_written(yoke_stream_request *request)
     yoke__conn_loop  *loop = write->loop;
     take_out(&loop->under_way, write);
     loop->waiting -= write->part.size;
+    end_if_due(loop);
     if (write->cancelled) {
         free(write);
         return;
@@ -96,6 +114,8 @@ static int check(const yoke__conn_loop *loop, const void *data, size_t size)
         return yoke__fail(YOKE_EINVAL, "yoke_conn_write: data is NULL, but size is %zu", size);
     if (size > conn->max_message || size > PTRDIFF_MAX - sizeof(yoke__conn_write) - YOKE__FRAME_HEADER)
         return yoke__fail(YOKE_EMSGSIZE, "connection: a message of %zu bytes is over the limit", size);
+    if (loop->ending || conn->send_broken == YOKE_ECLOSED)
+        return yoke__fail(YOKE_ECLOSED, "connection: its sending side was shut down");
     if (conn->send_broken != 0)
         return yoke__fail(conn->send_broken, "connection: the other end is gone, or a message broke off");
     if (loop->full || loop->waiting >= loop->options.high)

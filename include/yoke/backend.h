@@ -456,6 +456,9 @@ typedef struct yoke_socket_ops {
     int (*receive)(yoke_native native, void *data, size_t capacity, size_t *size);
     /** Writes all or fails: for a few hundred bytes on a new connection. Never blocks. YOKE_EBROKEN. */
     int (*send)(yoke_native native, const void *data, size_t size);
+    /** Has the peer come to the end of the stream, after all that was written; reading goes on. For all copies of the
+     *  native. YOKE_ENOTSUP: it is no socket; YOKE_EBROKEN: the peer is gone. */
+    int (*send_end)(yoke_native native);
     /** Begins to connect to the index-th of the addresses that a place stands for; never blocks but for looking up a name.
      *  YOKE_OK: connected; YOKE_EBUSY: *out is set, and can be written to when it is decided; YOKE_ETIMEDOUT: *out is set,
      *  a socket that is good for nothing: the listener's queue is full, and nothing tells when that changes; YOKE_ERANGE:

@@ -70,6 +70,24 @@ YOKE_API YOKE_CHECKED int yoke_pipe_create(yoke_conn **reader, yoke_conn **write
 YOKE_API void yoke_conn_close(yoke_conn *conn);
 
 /**
+ * Ends what this end sends, and leaves open what it receives: the other side gets all messages that were sent and then
+ * comes to the end of the stream, as if this end were closed. Every copy of it in other processes ends with it. On an
+ * event loop (yoke_conn_attach()) it happens when all that waits to be sent is out, and the call doesn't wait.
+ *
+ * @param timeout  Milliseconds that the rest of an earlier message may take.
+ * @retval YOKE_OK        Done, or on an event loop: it will be.
+ * @retval YOKE_EINVAL    A closed or wrong handle, or an end of a one-way pipe.
+ * @retval YOKE_EBUSY     Several processes send on this end (yoke_conn_share()): the stream ends when all have closed.
+ * @retval YOKE_ECLOSED   Done before, as every send answers from now on; or another thread closes the end.
+ * @retval YOKE_ETIMEDOUT An earlier message is not out yet, or another thread is sending.
+ * @retval YOKE_EBROKEN   The other end is gone.
+ * @retval YOKE_ENOTSUP   Named pipes on Windows, which pipes and local connections are there: only both sides can be
+ *                        closed. TCP can.
+ * @retval YOKE_EMOVED    The end was passed to another process.
+ */
+YOKE_API YOKE_CHECKED int yoke_conn_shutdown_send(yoke_conn *conn, int64_t timeout);
+
+/**
  * Sends one message.
  *
  * @param data     size bytes, borrowed for the call; NULL only if size is 0.
