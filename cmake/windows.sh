@@ -32,7 +32,8 @@ sh cmake/wine.sh "$cache/wine" cmd /c ver
 
 step "windows: build with warnings as errors"
 cmake -S . -B build/windows -G Ninja -DCMAKE_TOOLCHAIN_FILE="$root/cmake/mingw-toolchain.cmake" \
-    -DCMAKE_BUILD_TYPE=RelWithDebInfo -DYOKE_WARNINGS_AS_ERRORS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+    -DCMAKE_BUILD_TYPE=RelWithDebInfo -DYOKE_WARNINGS_AS_ERRORS=ON -DYOKE_BUILD_BENCH=OFF \
+    -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 cmake --build build/windows -j "$jobs"
 
 step "windows: tests by Wine"

@@ -35,8 +35,9 @@ static int end_with(const char *argument, const yoke_native *natives, size_t cou
 static int crash(const char *argument, const yoke_native *natives, size_t count)
 {
     (void)natives, (void)count;
+    int *volatile nowhere = (int *)8;
     if (strcmp(argument, "write") == 0)
-        *(volatile int *)8 = 1;
+        *nowhere = 1;
     RaiseException(argument[0] == 'd' ? EXCEPTION_INT_DIVIDE_BY_ZERO : EXCEPTION_ILLEGAL_INSTRUCTION, 0, 0, NULL);
     return 0;
 }

@@ -234,7 +234,7 @@ int kill(pid_t pid, int number)
 
 int poll(struct pollfd *entries, unsigned long count, int milliseconds)
 {
-    HANDLE handles[MAXIMUM_WAIT_OBJECTS];
+    HANDLE handles[MAXIMUM_WAIT_OBJECTS] = {NULL};
     int    ready = 0;
 
     for (unsigned long i = 0; i < count; i++)
