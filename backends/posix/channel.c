@@ -276,8 +276,11 @@ static int receive_exactly(int fd, void *data, size_t size, int64_t deadline)
     return YOKE_OK;
 }
 
-/* The length, then the datagram. A datagram that doesn't fit is read past, so that the next one can be read. */
-static int receive_stream(int fd, arrival *out, void *data, size_t capacity, int64_t deadline)
+/*
+ * The length, then the datagram. A datagram that doesn't fit is read past, so that the next one can be read. `rest` is the
+ * deadline for what follows the first byte.
+ */
+static int receive_stream(int fd, arrival *out, void *data, size_t capacity, int64_t deadline, int64_t rest)
 {
     uint32_t length;
     uint8_t  waste[512];
@@ -285,30 +288,32 @@ static int receive_stream(int fd, arrival *out, void *data, size_t capacity, int
     YOKE_TRY(receive_part(fd, out, &length, sizeof length, deadline));
     if (out->size == 0)
         return YOKE_OK;
-    /* A datagram that has begun is there soon: its sender is inside one call. */
-    YOKE_TRY(receive_exactly(fd, (uint8_t *)&length + out->size, sizeof length - (size_t)out->size, INT64_MAX));
+    YOKE_TRY(receive_exactly(fd, (uint8_t *)&length + out->size, sizeof length - (size_t)out->size, rest));
     out->size = (ssize_t)length;
     if (length <= capacity)
-        return receive_exactly(fd, data, length, INT64_MAX);
+        return receive_exactly(fd, data, length, rest);
     out->flags |= MSG_TRUNC;
     for (size_t left = length; left > 0;) {
         size_t piece = left < sizeof waste ? left : sizeof waste;
-        YOKE_TRY(receive_exactly(fd, waste, piece, INT64_MAX));
+        YOKE_TRY(receive_exactly(fd, waste, piece, rest));
         left -= piece;
     }
     return YOKE_OK;
 }
 
-static int receive(int fd, arrival *out, void *data, size_t capacity, int64_t deadline)
+/* A datagram that has begun is there soon, for its sender is inside one call: that is waited for. Not so by who doesn't
+ * wait at all, since what calls itself a channel may be a stranger's. */
+static int receive(int fd, arrival *out, void *data, size_t capacity, int64_t timeout)
 {
-    bool stream;
-    int  rc;
+    int64_t deadline = yoke__posix_deadline(timeout);
+    bool    stream;
+    int     rc;
 
     YOKE_TRY(is_stream(fd, &stream));
     if (!stream)
         return receive_part(fd, out, data, capacity, deadline);
     out->count = 0;
-    rc = receive_stream(fd, out, data, capacity, deadline);
+    rc = receive_stream(fd, out, data, capacity, deadline, timeout > 0 ? INT64_MAX : deadline);
     if (rc < 0)
         drop_natives(out);
     return rc;
@@ -319,7 +324,7 @@ int yoke__posix_channel_recv(yoke_native end, void *data, size_t capacity, size_
 {
     arrival got = {.size = 0};
 
-    YOKE_TRY(receive((int)end, &got, data, capacity, yoke__posix_deadline(timeout)));
+    YOKE_TRY(receive((int)end, &got, data, capacity, timeout));
     if (got.size == 0)
         return yoke_backend_fail(YOKE_EEOF, 0, "the other end of the channel is gone");
     if ((got.flags & MSG_TRUNC) || got.count > natives_capacity) {

@@ -243,7 +243,7 @@ typedef struct yoke_process_ops {
      *  of the natives is not open, and nothing was sent. May block. */
     int (*channel_send)(yoke_native end, const void *data, size_t size, const yoke_native *natives, size_t count);
     /** Receives one datagram: YOKE_EEOF, YOKE_ETIMEDOUT, YOKE_EMSGSIZE, YOKE_ENOMEM (no descriptors left; the natives
-     *  are gone, the data is there). Natives are the caller's. */
+     *  are gone, the data is there). Natives are the caller's. With a timeout of 0 it never waits, whatever `end` is. */
     int (*channel_recv)(yoke_native end, void *data, size_t capacity, size_t *size, yoke_native *natives,
                         size_t natives_capacity, size_t *count, int64_t timeout);
     void (*native_close)(yoke_native native);
@@ -485,7 +485,7 @@ typedef void yoke_loop_turn(void *user, bool readable);
 typedef struct yoke_loop_ops {
     size_t struct_size;
     /** Puts a guest on the loop (a `uv_loop_t *`). From now on turn(user, true) is called by the loop while native is
-     *  readable, again and again; native stays the caller's, and open until the guest has left. Nobody else polls the
+     *  readable, again and again; native stays the caller's, and open until leave(). Nobody else polls the
      *  same number on that loop. YOKE_ENOMEM. */
     int (*enter)(yoke_loop_guest **out, void *loop, yoke_native native, yoke_loop_turn *turn, void *user);
     /** Has turn(user, false) called once after so many nanoseconds; 0: in the loop's next round, after it has looked at

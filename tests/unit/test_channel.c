@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -283,6 +284,22 @@ static void interruptions_are_no_failures(void **state)
 
 #define CHANNEL_TEST(name) cmocka_unit_test_setup_teardown(name, open_ends, close_ends)
 
+/* Whoever sent it holds the other end, and does nothing. */
+static void half_a_datagram_makes_nobody_wait_who_does_not_wait(void **state)
+{
+    (void)state;
+    const uint32_t length = 100;
+    char           data[16];
+    size_t         size;
+
+    alarm(20);
+    assert_int_equal(write((int)ends[0], "x", 1), 1);
+    assert_int_equal(recv_bytes(data, sizeof data, &size, 0), YOKE_ETIMEDOUT);
+    assert_int_equal(write((int)ends[0], &length, sizeof length), (int)sizeof length);
+    assert_true(recv_bytes(data, sizeof data, &size, 0) < 0);
+    alarm(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,8 +316,12 @@ int main(void)
         cmocka_unit_test(every_failing_call_is_told_and_leaves_nothing),
         cmocka_unit_test(interruptions_are_no_failures),
     };
+    const struct CMUnitTest streams_only[] = {
+        CHANNEL_TEST(half_a_datagram_makes_nobody_wait_who_does_not_wait),
+    };
     int failed = cmocka_run_group_tests_name("channel of datagrams", tests, leak_setup, leak_teardown);
 
     setenv("YOKE_CHANNEL", "stream", 1);
+    failed += cmocka_run_group_tests_name("half a datagram", streams_only, leak_setup, leak_teardown);
     return failed + cmocka_run_group_tests_name("channel over a stream", tests, leak_setup, leak_teardown);
 }
