@@ -30,7 +30,14 @@ struct yoke_connecting {
     uint32_t          state;
     yoke_native       native;
     yoke__lookout    *lookout;
+    yoke_connecting  *next, **link; /* of all; under `all` */
 };
+
+/* All clients that are connecting; held across a fork. */
+static struct {
+    yoke__mutex      mutex;
+    yoke_connecting *first;
+} all = {.mutex = YOKE__MUTEX_INIT};
 
 static void native_close(yoke_connecting *connecting)
 {
@@ -46,8 +53,56 @@ static void lookout_close(yoke_connecting *connecting)
     connecting->lookout = NULL;
 }
 
+/* ---- fork ---- */
+
+static void before_fork(void)
+{
+    yoke__mutex_lock(&all.mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    yoke__mutex_unlock(&all.mutex);
+}
+
+/* They go on connecting in the parent; a copy here would keep its stream open. */
+static void after_fork_in_child(void)
+{
+    all.mutex = (yoke__mutex)YOKE__MUTEX_INIT;
+    for (yoke_connecting *connecting = all.first; connecting != NULL; connecting = connecting->next) {
+        native_close(connecting);
+        if (connecting->lookout != NULL)
+            yoke__lookout_forget(connecting->lookout);
+    }
+}
+
+static void list_add(yoke_connecting *connecting)
+{
+    yoke__fork_hook_add(before_fork, after_fork_in_parent, after_fork_in_child);
+    yoke__fork_hooks();
+    yoke__mutex_lock(&all.mutex);
+    connecting->next = all.first;
+    connecting->link = &all.first;
+    if (connecting->next != NULL)
+        connecting->next->link = &connecting->next;
+    all.first = connecting;
+    yoke__mutex_unlock(&all.mutex);
+}
+
+static void list_remove(const yoke_connecting *connecting)
+{
+    yoke__mutex_lock(&all.mutex);
+    *connecting->link = connecting->next;
+    if (connecting->next != NULL)
+        connecting->next->link = connecting->link;
+    yoke__mutex_unlock(&all.mutex);
+}
+
+/* ---- its end ---- */
+
 static void end(yoke_connecting *connecting)
 {
+    list_remove(connecting);
     lookout_close(connecting);
     native_close(connecting);
     yoke__auth_wipe(&connecting->auth);
@@ -194,6 +249,7 @@ int yoke_client_start(yoke_connecting **out, const char *address, const yoke_cli
         free(connecting);
         return rc;
     }
+    list_add(connecting);
     rc = start(connecting, address);
     if (rc < 0)
         end(connecting);

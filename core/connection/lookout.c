@@ -16,7 +16,6 @@ static void on_left(void *user)
     yoke__lookout *lookout = user;
     void (*left)(void *user) = lookout->left;
     void *left_user = lookout->user;
-    yoke__backend()->process->native_close(lookout->native);
     free(lookout);
     if (left != NULL)
         left(left_user);
@@ -26,6 +25,7 @@ void yoke__lookout_close(yoke__lookout *lookout, void (*left)(void *user))
 {
     lookout->left = left;
     yoke__backend()->loop->leave(lookout->guest, on_left);
+    yoke__lookout_forget(lookout); /* now: a fork before the loop's next round is not to find it */
 }
 
 int yoke__lookout_open(yoke__lookout **out, void *loop, yoke_native native, yoke_loop_turn *turn, void *user)
@@ -69,6 +69,7 @@ void yoke__lookout_at(yoke__lookout *lookout, yoke__deadline when)
 
 void yoke__lookout_forget(yoke__lookout *lookout)
 {
-    yoke__backend()->process->native_close(lookout->native);
+    if (lookout->native != YOKE_NO_NATIVE)
+        yoke__backend()->process->native_close(lookout->native);
     lookout->native = YOKE_NO_NATIVE;
 }

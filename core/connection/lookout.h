@@ -25,7 +25,7 @@ void yoke__lookout_want(yoke__lookout *lookout, uint32_t what);
 void yoke__lookout_at(yoke__lookout *lookout, yoke__deadline when);
 /* No turn any more; freed by the loop later, which then calls left(user). left NULL: nobody wants to know. */
 void yoke__lookout_close(yoke__lookout *lookout, void (*left)(void *user));
-/* In a forked child: closes its copy of the duplicate. What else there is belongs to the parent's loop. */
+/* Closes the duplicate. For a forked child: what else there is belongs to the parent's loop. */
 void yoke__lookout_forget(yoke__lookout *lookout);
 
 #endif

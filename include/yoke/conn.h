@@ -248,7 +248,8 @@ YOKE_API YOKE_CHECKED int yoke_conn_poll(yoke_conn *conn, int64_t timeout);
  *
  * A process that dies while it sends a message of more than 2 KiB (over TCP: of any size) leaves a piece of it behind. Then
  * nobody can send on that end any more: all answer #YOKE_EBROKEN, and the other side learns of it when they have closed.
- * Dying at any other time harms nobody. A send that answered #YOKE_BEGUN keeps its turn until the library has finished it.
+ * Dying at any other time harms nobody. A send that answered #YOKE_BEGUN keeps its turn until a later send on that handle,
+ * or its close, finds the message finished; the other handles, those of the same process too, wait as long.
  *
  * Tried on POSIX systems only. An end that is shared can't be put on an event loop.
  *
