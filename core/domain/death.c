@@ -58,7 +58,8 @@ static uint64_t next_sequence(yoke__header *header)
     return n;
 }
 
-/* left: its slot said LEAVING before anybody had remembered it. */
+/* left: its slot said LEAVING before anybody had remembered it. Then it was at its end, if it said how it ends; one that
+ * was killed between the two did not end so. */
 static void remember(yoke_domain *domain, yoke__token token, const yoke__participant *participant, int64_t pid,
                      bool left)
 {
@@ -66,14 +67,16 @@ static void remember(yoke_domain *domain, yoke__token token, const yoke__partici
         return;
     yoke__header *header = yoke__domain_header(domain);
     uint64_t      n = next_sequence(header);
+    uint64_t      ended = left ? yoke__a64_load_relaxed(&participant->ended) : 0;
     yoke__death  *death = &header->deaths[n % YOKE__DEATHS];
     yoke__a64_store_relaxed(&death->sequence, 0);
     yoke__a32_store_release(&death->token, token);
-    yoke__a32_store_relaxed(&death->how, 0);
-    yoke__a32_store_relaxed(&death->code, 0);
+    yoke__a32_store_relaxed(&death->how, (uint32_t)(ended >> 32));
+    yoke__a32_store_relaxed(&death->code, (uint32_t)ended);
     yoke__a32_store_relaxed(&death->left, left);
     yoke__a64_store_relaxed(&death->pid, (uint64_t)pid);
     yoke__a64_store_relaxed(&death->when, (uint64_t)time(NULL));
+    yoke__a64_store_relaxed(&death->joined, yoke__a64_load_relaxed(&participant->since));
     copy_words(death->name, participant->name);
     yoke__a64_store_release(&death->sequence, n + 1);
     yoke__a64_store_release(&header->deaths_written, n + 1);
@@ -130,15 +133,17 @@ void yoke__participant_name(const yoke__participant *participant, char out[YOKE_
     copy_name(out, participant->name);
 }
 
-/* The last one of a process of that number, or NULL. */
-static yoke__death *latest_of(yoke_domain *domain, int64_t pid)
+/* The last one of a process of that number that had joined since that time (seconds since 1970), or NULL. One that joined
+ * earlier was another, which had the number before. */
+static yoke__death *latest_of(yoke_domain *domain, int64_t pid, int64_t since)
 {
     yoke__death *latest = NULL;
     uint64_t     last = 0;
     for (uint32_t i = 0; i < YOKE__DEATHS; i++) {
         yoke__death *death = &yoke__domain_header(domain)->deaths[i];
         uint64_t     sequence = yoke__a64_load_acquire(&death->sequence);
-        if (sequence > last && (int64_t)yoke__a64_load_relaxed(&death->pid) == pid) {
+        if (sequence > last && (int64_t)yoke__a64_load_relaxed(&death->pid) == pid &&
+            (int64_t)yoke__a64_load_relaxed(&death->joined) >= since) {
             latest = death;
             last = sequence;
         }
@@ -147,9 +152,9 @@ static yoke__death *latest_of(yoke_domain *domain, int64_t pid)
 }
 
 /* Registry lock held. */
-static void note_end(yoke_domain *domain, int64_t pid, int how, int code)
+static void note_end(yoke_domain *domain, int64_t pid, int64_t since, int how, int code)
 {
-    yoke__death *latest = latest_of(domain, pid);
+    yoke__death *latest = latest_of(domain, pid, since);
     if (latest) {
         yoke__a32_store_relaxed(&latest->code, (uint32_t)code);
         yoke__a32_store_release(&latest->how, (uint32_t)how);
@@ -159,7 +164,7 @@ static void note_end(yoke_domain *domain, int64_t pid, int how, int code)
 void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code)
 {
     yoke__registry_acquire(domain);
-    note_end(domain, pid, how, code);
+    note_end(domain, pid, 0, how, code);
     yoke__registry_release(domain);
 }
 
@@ -167,7 +172,10 @@ static bool describe_slot(yoke_domain *domain, yoke__token token, yoke__obituary
 {
     yoke__participant *participant = yoke__participant_of(domain, token);
     uint64_t           word = yoke__a64_load_acquire(&participant->word);
-    yoke__obituary     found = {.pid = yoke__slot_pid(word), .token = token};
+    bool               leaves = yoke__slot_state_of(word) == YOKE__SLOT_LEAVING;
+    uint64_t           ended = leaves ? yoke__a64_load_relaxed(&participant->ended) : 0;
+    yoke__obituary     found = {
+            .pid = yoke__slot_pid(word), .token = token, .how = (int)(ended >> 32), .code = (int)(uint32_t)ended};
     copy_name(found.name, participant->name);
     atomic_thread_fence(memory_order_acquire);
     uint64_t again = yoke__a64_load_relaxed(&participant->word);
@@ -261,6 +269,7 @@ static void free_slot(yoke_domain *domain, yoke__participant *participant, uint3
     yoke__a64_store_relaxed(&participant->start, 0);
     yoke__a64_store_relaxed(&participant->space, 0);
     yoke__a64_store_relaxed(&participant->process, 0);
+    yoke__a64_store_relaxed(&participant->ended, 0);
     for (size_t i = 0; i < sizeof participant->caches / sizeof participant->caches[0]; i++)
         yoke__a64_store_relaxed(&participant->caches[i], 0);
     yoke__participant_rename(participant, "");
@@ -372,12 +381,12 @@ int yoke__domain_patrol(yoke_domain *domain)
     return found;
 }
 
-void yoke__domain_bury(yoke_domain *domain, int64_t pid, int how, int code)
+void yoke__domain_bury(yoke_domain *domain, int64_t pid, int64_t since, int how, int code)
 {
-    bool was_here = anybody_dead(domain, pid) || latest_of(domain, pid);
+    bool was_here = anybody_dead(domain, pid) || latest_of(domain, pid, since);
     if (!was_here || !yoke__domain_token(domain) || !yoke__registry_look(domain, PATIENCE))
         return;
     (void)recover(domain, pid);
-    note_end(domain, pid, how, code);
+    note_end(domain, pid, since, how, code);
     yoke__registry_release(domain);
 }

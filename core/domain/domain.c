@@ -271,12 +271,24 @@ int yoke__domain_adopt(yoke_domain **out, yoke_native native, uint64_t reserve, 
     return rc;
 }
 
-void yoke__domains_bury(int64_t pid, int how, int code)
+void yoke__domains_bury(int64_t pid, int64_t since, int how, int code)
 {
     yoke__domains_lock();
     for (yoke_domain *domain = open_domains; domain; domain = domain->next) {
         if (domain->named) {
-            yoke__domain_bury(domain, pid, how, code);
+            yoke__domain_bury(domain, pid, since, how, code);
+        }
+    }
+    yoke__domains_unlock();
+}
+
+void yoke__domains_ending(int code)
+{
+    yoke__domains_lock();
+    for (yoke_domain *domain = open_domains; domain; domain = domain->next) {
+        yoke__token token = yoke__a32_load_acquire(&domain->token);
+        if (token) {
+            yoke__a64_store_relaxed(&yoke__participant_of(domain, token)->ended, UINT64_C(1) << 32 | (uint32_t)code);
         }
     }
     yoke__domains_unlock();

@@ -41,7 +41,10 @@ int yoke__domain_commit(yoke_domain *domain, uint64_t size);
 int yoke__domain_back(yoke_domain *domain, uint64_t from, uint64_t to);
 
 /* In all named domains that this process has open: yoke__domain_bury(). */
-void yoke__domains_bury(int64_t pid, int how, int code);
+void yoke__domains_bury(int64_t pid, int64_t since, int how, int code);
+
+/* This process is about to exit with that status, and will leave all domains that it has open: they may know. */
+void yoke__domains_ending(int code);
 
 /* At the end of a process in good order: leaves every domain it has open. They stay mapped, for threads that still run. */
 void yoke__domains_leave(void);

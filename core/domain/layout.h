@@ -67,7 +67,8 @@ typedef struct yoke__participant {
     yoke__a64 caches[8];  /* allocator's per-participant caches: heads, offset or 0; owner */
     uint8_t   name[YOKE__NAME_SIZE]; /* owner, before LIVE; NUL-terminated */
     yoke__a64 since;                 /* when it joined, in seconds since 1970; owner, before LIVE */
-    uint8_t   reserved[256 - 14 * 8 - YOKE__NAME_SIZE];
+    yoke__a64 ended;                 /* {how:32 | code:32} as yoke__death, if it knows before it leaves, or 0; owner */
+    uint8_t   reserved[256 - 15 * 8 - YOKE__NAME_SIZE];
 } yoke__participant;
 _Static_assert(sizeof(yoke__participant) == 256, "shared layout");
 
@@ -100,8 +101,9 @@ typedef struct yoke__death {
     yoke__a32 left; /* 1: it left in good order, and only what it still held was handed back */
     yoke__a64 pid;
     uint8_t   name[YOKE__NAME_SIZE];
-    yoke__a64 when; /* it was found, in seconds since 1970 */
-    uint8_t   padding[128 - 40 - YOKE__NAME_SIZE];
+    yoke__a64 when;   /* it was found, in seconds since 1970 */
+    yoke__a64 joined; /* when it had joined, likewise */
+    uint8_t   padding[128 - 48 - YOKE__NAME_SIZE];
 } yoke__death;
 _Static_assert(sizeof(yoke__death) == 128, "shared layout");
 

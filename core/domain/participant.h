@@ -101,10 +101,11 @@ uint64_t yoke__obituaries(yoke_domain *domain);
 bool     yoke__obituary_at(yoke_domain *domain, uint64_t n, yoke__obituary *out);
 /* Adds how a dead process ended, if it is still in the ring (its parent learns that later). */
 void yoke__obituary_note(yoke_domain *domain, int64_t pid, int how, int code);
-/* The same of a process known to be dead, which is recovered if it was in that domain. Not if another holds the registry
+/* The same of a process known to be dead, which is recovered if it was in that domain. since: when it began at the
+ * earliest, seconds since 1970: others had its number before. Not if another holds the registry
  * lock and does not let go soon. */
-void yoke__domain_bury(yoke_domain *domain, int64_t pid, int how, int code);
-/* pid and name of a live or dead token, for messages; always fills out. */
+void yoke__domain_bury(yoke_domain *domain, int64_t pid, int64_t since, int how, int code);
+/* pid and name of a live or dead token, for messages, and how it ended, if that is known; always fills out. */
 void yoke__token_describe(yoke_domain *domain, yoke__token token, yoke__obituary *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* How long the forkserver may take to tell how a child of its ended, once that is known to be dead. */
 #define NOTE_PATIENCE 2000
@@ -84,6 +85,7 @@ yoke__relative *yoke__child_new(yoke_domain *domain, yoke__handle *record, const
     child->handle = record;
     child->record = record->object;
     child->epoch = yoke__self_state.epoch;
+    child->since = (int64_t)time(NULL);
     child->life = child->lifeline = child->read_end = YOKE_NO_NATIVE;
     snprintf(child->name, sizeof child->name, "%s", name);
     take_lock();
@@ -229,7 +231,7 @@ static void bury(const yoke__relative *child)
         yoke__record_drop(child->domain, child->record);
     yoke__domain_recover_pid(child->domain, child->pid);
     yoke__obituary_note(child->domain, child->pid, how, code);
-    yoke__domains_bury(child->pid, how, code);
+    yoke__domains_bury(child->pid, child->since, how, code);
 }
 
 static void await_settling(yoke__relative *child)

@@ -55,6 +55,7 @@ typedef struct yoke__relative {
     yoke__handle          *handle;
     yoke__process_record  *record;
     uint64_t               epoch;  /* of its creator */
+    int64_t                since;  /* before it was started, seconds since 1970 */
     bool                   direct; /* ours to reap; otherwise the forkserver's */
     bool                   listed;
     yoke_native            life;     /* readable once it is dead */

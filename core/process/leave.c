@@ -223,6 +223,7 @@ _Noreturn void yoke__process_leave(yoke_outcome how, int code, int error, const 
     fflush(NULL);
     yoke__shms_leave();
     yoke__record_finish(yoke__self_record(), yoke__self_state.token, &result);
+    yoke__domains_ending(status_of(how, code));
     yoke__domains_leave();
     yoke__backend()->process->exit_now(status_of(how, code));
     abort();

@@ -62,7 +62,8 @@ void yoke__death_report(yoke_domain *domain, const yoke__obituary *dead, yoke_de
     yoke_death     told = {.pid = dead->pid};
 
     memcpy(told.name, dead->name, sizeof told.name);
-    if (yoke__obituary_of(domain, dead->token, &end) && end.how != 0) {
+    yoke__token_describe(domain, dead->token, &end);
+    if (end.how != 0) {
         told.exit_known = true;
         told.exit_code = end.how == 1 ? end.code : 0;
         told.exit_signal = end.how == 2 ? end.code : 0;

@@ -58,8 +58,9 @@ typedef struct yoke_death {
     YOKE_SIZED_(yoke_death);
     int64_t pid;         /**< process id that it had */
     char    name[64];    /**< name that it had, for example "Process-2" */
-    bool    exit_known;  /**< whether the next two are known (yet): its parent learns them, in the default domain and
-                              in named ones that it has open then, and a domain remembers the last 64 deaths */
+    bool    exit_known;  /**< whether the next two are known (yet): one that ends by yoke's exit rules says
+                              so itself; of others its parent learns them, in the default domain and in named ones
+                              that it has open then. A domain remembers the last 64 deaths */
     int     exit_code;   /**< its exit status, if it exited */
     int     exit_signal; /**< number of the signal that ended it, or 0 */
 } yoke_death;

@@ -1,4 +1,5 @@
 /* What goes out and what is given back when a process ends in good order, under each start method. */
+#include "core/domain/participant.h"
 #include "support/process.h"
 
 #include <stdio.h>
@@ -191,6 +192,52 @@ static void a_child_that_ends_has_left_its_segments(void **state)
     assert_int_equal(result.code, 0);
 }
 
+/* ---- locks ---- */
+
+static int leave_holding_it(const yoke_args *args)
+{
+    YOKE_TRY(yoke_lock_acquire(yoke_args_lock(args, 0), MINUTE));
+    if (yoke_args_int(args, 1) == BY_YOKE_EXIT)
+        yoke_exit(7);
+    return 7;
+}
+
+/* Its exit is told with its death, before anybody has looked for the dead and after. */
+static void how_one_ends_that_holds_a_lock_is_told(leaving how)
+{
+    yoke_lock   *lock;
+    yoke_death   death = {.struct_size = sizeof death};
+    yoke_domain *domain;
+
+    assert_int_equal(yoke__domain_default(&domain), YOKE_OK);
+    assert_int_equal(yoke_lock_create(&lock, NULL), YOKE_OK);
+    yoke_result result = result_of(leave_holding_it, YOKE_ARGS(lock, (int)how), NULL);
+    assert_int_equal(result.code, 7);
+    assert_true(yoke_lock_locked(lock));
+    assert_int_equal(yoke_lock_acquire(lock, MINUTE), YOKE_OWNER_DIED);
+    for (int look = 0; look < 2; look++) {
+        assert_int_equal(yoke_lock_death(lock, &death), YOKE_OK);
+        assert_true(death.exit_known);
+        assert_int_equal(death.exit_code, 7);
+        assert_int_equal(death.exit_signal, 0);
+        (void)yoke__domain_recover(domain);
+    }
+    assert_int_equal(yoke_lock_release(lock), YOKE_OK);
+    yoke_lock_close(lock);
+}
+
+static void the_status_of_one_that_returned_with_a_lock_is_told(void **state)
+{
+    (void)state;
+    how_one_ends_that_holds_a_lock_is_told(BY_RETURN);
+}
+
+static void the_status_of_one_that_exited_with_a_lock_is_told(void **state)
+{
+    (void)state;
+    how_one_ends_that_holds_a_lock_is_told(BY_YOKE_EXIT);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +247,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_parent_that_leaves_finishes_what_its_child_waits_for),
         cmocka_unit_test(nor_does_it_give_up_while_it_joins_a_slow_child),
         cmocka_unit_test(a_child_that_ends_has_left_its_segments),
+        cmocka_unit_test(the_status_of_one_that_returned_with_a_lock_is_told),
+        cmocka_unit_test(the_status_of_one_that_exited_with_a_lock_is_told),
     };
     yoke_main(argc, argv);
     return run_under_methods(tests);

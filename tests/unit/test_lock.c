@@ -197,6 +197,9 @@ static void test_the_exit_of_the_dead_is_told_once_known(void **state)
     (void)yoke__domain_recover(shared_domain());
     assert_int_equal(yoke_lock_death(lock, &death), YOKE_OK);
     assert_false(death.exit_known);
+    yoke__domain_bury(shared_domain(), pid, INT64_MAX, 1, 3); /* another one's, that began later with its number */
+    assert_int_equal(yoke_lock_death(lock, &death), YOKE_OK);
+    assert_false(death.exit_known);
     yoke__obituary_note(shared_domain(), pid, 2, SIGKILL);
     assert_int_equal(yoke_lock_death(lock, &death), YOKE_OK);
     assert_true(death.exit_known);
