@@ -199,7 +199,7 @@ typedef struct yoke_death_info {
     int64_t pid;
     char    name[64];
     int64_t when;        /**< it was noticed, seconds since 1970 */
-    bool    exit_known;  /**< whether the next two are known: its parent learns them, or it said so itself */
+    bool    exit_known;  /**< whether the next two are known: its parent learns them, and only for a while */
     int     exit_code;   /**< its exit status, if it exited */
     int     exit_signal; /**< number of the signal that ended it, or 0 */
 } yoke_death_info;
