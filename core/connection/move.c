@@ -18,8 +18,9 @@
 #define LIMITED 4u
 #define ARRIVED 16u
 #define SHARED  32u
+#define ENDED   64u /* its sending side was shut down */
 #define USES    (YOKE_STREAM_READ | YOKE_STREAM_WRITE)
-#define KNOWN   (USES | LIMITED | SHARED | ARRIVED | YOKE__CONN_REMOTE)
+#define KNOWN   (USES | LIMITED | SHARED | ARRIVED | ENDED | YOKE__CONN_REMOTE)
 
 /* With which bytes of the rest the further natives came. */
 typedef struct moved {
@@ -67,7 +68,7 @@ static int collect_unread(const yoke__conn *conn, yoke__conn_move *move)
     size_t header_size = conn->in_frame ? yoke__frame_header(header, conn->frame) : 0;
     size_t begun = conn->in_frame ? conn->partial_size : 0;
     move->flags = conn->flags | (limited ? LIMITED : 0) | (arrived_size > 0 ? ARRIVED : 0) |
-                  (share_size > 0 ? SHARED : 0);
+                  (share_size > 0 ? SHARED : 0) | (conn->send_broken == YOKE_ECLOSED ? ENDED : 0);
     move->unread_size = (limited ? sizeof conn->max_message : 0) + share_size + arrived_size + header_size + begun +
                         ahead;
     move->unread = NULL;
@@ -259,7 +260,7 @@ int yoke__conn_attach_all(yoke_conn **out, const yoke_native *natives, size_t co
     if (count != 1 + from.arrived.count)
         return yoke__fail(YOKE_EPROTO, "connection: it came with %zu descriptors, not %zu", count,
                           1 + (size_t)from.arrived.count);
-    YOKE_TRY(yoke__conn_create(&handle, natives[0], flags & ~(LIMITED | SHARED | ARRIVED), from.most));
+    YOKE_TRY(yoke__conn_create(&handle, natives[0], flags & ~(LIMITED | SHARED | ARRIVED | ENDED), from.most));
     yoke__conn *conn = handle->handle.extra;
     int         rc = (flags & SHARED) != 0 ? yoke__share_attach(conn, &from.share) : YOKE_OK;
     if (rc == YOKE_OK)
@@ -269,6 +270,7 @@ int yoke__conn_attach_all(yoke_conn **out, const yoke_native *natives, size_t co
         return rc;
     }
     conn->came = from.size;
+    conn->send_broken = (flags & ENDED) != 0 ? YOKE_ECLOSED : YOKE_OK;
     for (size_t i = 0; i < from.arrived.count; i++)
         yoke__luggage_add(conn, natives[1 + i], from.arrived.from[i], from.arrived.to[i]);
     *out = handle;

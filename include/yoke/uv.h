@@ -213,7 +213,7 @@ typedef void yoke_conn_room_fn(yoke_conn *conn, void *user);
 /**
  * Called once for each message that yoke_conn_write() took, in their order.
  *
- * @param conn    The end; closed already if status is #YOKE_ECLOSED.
+ * @param conn    The end. It may be closed already: what was done when you closed it is told after that, too.
  * @param status  YOKE_OK: the system has all of it. #YOKE_EBROKEN: the other end is gone. #YOKE_ECLOSED: this end was
  *                closed before. #YOKE_ENOMEM, #YOKE_EIO: the system failed.
  * @param user    As given to yoke_conn_write().
@@ -297,7 +297,8 @@ YOKE_API int64_t yoke_conn_write_waiting(const yoke_conn *conn);
 /**
  * As yoke_conn_close(), which works for attached ends too, and tells when it is complete. Messages that wait are dropped,
  * also one that is partly out, which the other side sees as broken: wait for the last one's written function if they
- * matter. The other functions are not called any more; written ones are, with #YOKE_ECLOSED.
+ * matter. The other functions are not called any more; written ones are: with #YOKE_OK for what the system had by then,
+ * otherwise with #YOKE_ECLOSED.
  *
  * @param closed  Called by the loop after everything else, never in here. NULL: nobody wants to know.
  * @retval YOKE_OK      The handle is closed.

@@ -189,6 +189,28 @@ static int setup(void **state)
     return shared_setup(state) == 0 ? pipes_setup(state) : -1;
 }
 
+static void test_an_end_that_is_passed_on_stays_half_closed(void **state)
+{
+    yoke_conn    *a, *b, *through, *to, *moved;
+    yoke_variant *came;
+
+    (void)state;
+    pipe_make(&a, &b, false);
+    pipe_make(&through, &to, false);
+    assert_int_equal(YOKE_OK, yoke_conn_shutdown_send(a, T));
+    assert_int_equal(YOKE_OK, yoke_conn_send_variant(through, YOKE_ARGS(YOKE_GIVE(a)), T));
+    assert_int_equal(YOKE_OK, yoke_conn_recv_variant(to, &came, T));
+    moved = yoke_variant_conn(yoke_variant_at(came, 0));
+    assert_non_null(moved);
+    assert_int_equal(YOKE_ECLOSED, yoke_conn_send(moved, "x", 1, T));
+    assert_int_equal(YOKE_OK, yoke_conn_send_string(b, "still here", T));
+    expect_text(moved, "still here");
+    yoke_variant_free(came);
+    yoke_conn_close(b);
+    yoke_conn_close(through);
+    yoke_conn_close(to);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_both_sides_may_end),
         cmocka_unit_test(test_ends_that_can_not_be_half_closed_say_why),
         cmocka_unit_test(test_an_earlier_message_goes_out_first),
+        cmocka_unit_test(test_an_end_that_is_passed_on_stays_half_closed),
         cmocka_unit_test(test_on_a_loop_all_that_waits_goes_out_first),
     };
     return cmocka_run_group_tests_name("pipe_half_close", tests, setup, shared_teardown);

@@ -185,7 +185,7 @@ static void test_nonsense_is_not_attached(void **state)
     (void)state;
     assert_int_equal(0, pipe(ends));
     assert_int_equal(YOKE_EPROTO, yoke__conn_attach(&out, ends[0], NULL, 0, 0));
-    assert_int_equal(YOKE_EPROTO, yoke__conn_attach(&out, ends[0], NULL, 0, 64 | YOKE_STREAM_READ));
+    assert_int_equal(YOKE_EPROTO, yoke__conn_attach(&out, ends[0], NULL, 0, 128 | YOKE_STREAM_READ));
     assert_int_equal(YOKE_EPROTO, yoke__conn_attach(&out, ends[0], "1234567", 7, 4 | YOKE_STREAM_READ));
     assert_int_equal(0, close(ends[0]));
     assert_int_equal(0, close(ends[1]));
