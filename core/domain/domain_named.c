@@ -8,6 +8,7 @@
 #include "../backend.h"
 #include "../error.h"
 #include "../options.h"
+#include "../process/family.h"
 #include "participant.h"
 
 #include <stdio.h>
@@ -288,6 +289,8 @@ int yoke__domain_open_for_messages(yoke_domain **out, const char *name)
     yoke__domains_unlock();
     if (again) {
         yoke_domain_close(*out); /* once is enough */
+    } else {
+        yoke__self_init(); /* nobody closes it but the end of the process, which is to be heard of */
     }
     return YOKE_OK;
 }
