@@ -3,11 +3,15 @@
 # in these lists, and why.
 
 set(yoke_windows_unit_tests
-  address allocator args args_macro args_macro_cpp array auth backend_registry deadline domain domain_describe
-  environment error frame lock_release object options options_cpp pack participant queue queue_batch queue_passing
-  queue_peek queue_recovery queue_reserve queue_task record ring shareable text unpack value value_update variant)
+  address allocator args args_macro args_macro_cpp array auth backend_registry barrier condition deadline domain
+  domain_describe domain_inspect domain_lies environment error event frame handle lock lock_release object options
+  options_cpp owner_word pack parking participant permits queue queue_batch queue_close queue_cool queue_full_domain
+  queue_passing queue_peek queue_recovery queue_redelivered queue_reserve queue_task record ring rlock rwlock
+  semaphore shareable shm simple_queue text unpack value value_update variant watchers word)
 set(yoke_windows_conformance_tests
-  lock locks_many process_leave process_limits process_start queue rwlock_places wait_sync watch)
+  barrier condition conn_loop deadlock deadlock_wide lock locks_many pipe_threads process_forged process_leave
+  process_limits process_start process_threads queue rwlock_places wait_sync watch watch_ends watch_fork
+  watch_native)
 
 yoke_add_tests(unit MODES parking TIMEOUT 60 ONLY ${yoke_windows_unit_tests})
 yoke_add_tests(conformance MODES parking TIMEOUT 120 ONLY ${yoke_windows_conformance_tests})
