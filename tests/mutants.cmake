@@ -138,3 +138,8 @@ yoke_mutant(end_before_what_waits conformance/pipe_half_close core/connection/on
   "    if (loop->under_way.first == NULL)\n        return yoke__conn_send_end(loop->conn);"
   "    if (loop->conn != NULL)\n        return yoke__conn_send_end(loop->conn);"
   on_a_loop_all_that_waits_goes_out_first)
+
+# -- deadlocks
+yoke_mutant(other_domains_not_looked_at conformance/deadlock_wide core/sync/waits.c
+  "if (token && waits_in(other," "if (token && other == domain && waits_in(other,"
+  processes_over_three_domains)
