@@ -242,7 +242,7 @@ static void pump(yoke_stream *stream, bool settle)
         } else if (status >= 0) {
             write_finish(stream, YOKE_OK, 0);
         }
-        if (status == UV_ENOMEM && stream->write_status == 0)
+        if (status == UV_ENOMEM && request->size == 0 && stream->write_status == 0)
             write_finish(stream, YOKE_ENOMEM, status);
         else if (status < 0)
             writes_fail(stream, yoke__uv_code(status), status);

@@ -95,7 +95,7 @@ static void on_written(yoke_stream_request *request)
         return;
     }
     write->status = request->status;
-    if (request->status == YOKE_EBROKEN)
+    if (request->status == YOKE_EBROKEN || (request->status < 0 && request->size > 0))
         loop->conn->send_broken = YOKE_EBROKEN;
     if (write->fn != NULL || loop->full)
         yoke__conn_loop_soon(loop);

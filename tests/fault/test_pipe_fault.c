@@ -13,6 +13,7 @@
 
 #include <yoke/yoke.h>
 
+#include "core/backend.h"
 #include "core/connection/conn.h"
 
 #include "fault/fault.h"
@@ -188,12 +189,50 @@ static void test_each_allocation_that_fails_is_an_error_or_got_round(void **stat
     assert_int_equal(0, child_join(child_start(fail_every_allocation, NULL)));
 }
 
+/* Else the next one would be written into the middle of it. */
+static int write_without_memory(void *user)
+{
+    enum { LARGE = 8 << 20 };
+    const yoke_stream_ops *ops = yoke__backend()->stream;
+    char                  *data = calloc(1, LARGE);
+    yoke_stream_part       large = {data, LARGE}, small = {"next", 4};
+    yoke_stream_request    first = {.wait_next = false}, second = {.wait_next = true};
+    yoke_native            ends[2];
+    yoke_stream           *writer, *reader;
+
+    (void)user;
+    CHILD_CHECK(data && ops->pair(ends, false) == YOKE_OK && ops->open(&writer, ends[0], YOKE_STREAM_WRITE) == YOKE_OK);
+    CHILD_CHECK(ops->open(&reader, ends[1], YOKE_STREAM_READ) == YOKE_OK);
+    ops->write(writer, &second, &small, 1); /* what is made once is there */
+    CHILD_CHECK(ops->wait(&second, 0) == YOKE_OK && second.status == YOKE_OK);
+    allocations = 0;
+    failing = 1;
+    ops->write(writer, &first, &large, 1);
+    failing = 0;
+    CHILD_CHECK(ops->wait(&first, 0) == YOKE_OK && first.status == YOKE_ENOMEM && first.size > 0);
+    ops->write(writer, &second, &small, 1);
+    CHILD_CHECK(ops->wait(&second, 0) == YOKE_OK && second.status < 0 && second.size == 0);
+    ops->close(writer);
+    ops->close(reader);
+    free(data);
+    return 0;
+}
+
+static void test_nothing_is_written_after_a_write_that_broke_off(void **state)
+{
+    (void)state;
+    if (!FAILS_MEMORY)
+        skip();
+    assert_int_equal(0, child_join(child_start(write_without_memory, NULL)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_descriptors_is_an_error_and_leaves_none),
         cmocka_unit_test(test_each_call_that_fails_is_an_error_or_got_round),
         cmocka_unit_test(test_each_allocation_that_fails_is_an_error_or_got_round),
+        cmocka_unit_test(test_nothing_is_written_after_a_write_that_broke_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
