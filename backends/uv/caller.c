@@ -40,18 +40,16 @@ static void after_fork_in_child(void)
 /* Requests that are added meanwhile come in the next round. */
 static void on_idle(uv_idle_t *idle)
 {
-    yoke__uv_loop       *loop = idle->data;
-    yoke_stream_request *last = NULL;
+    yoke__uv_loop *loop = idle->data;
+    size_t         count = 0;
     (void)uv_idle_stop(idle);
-    for (yoke_stream_request *request = loop->soon; request != NULL; request = request->next)
-        last = request;
-    while (last != NULL && loop->soon != NULL) {
+    for (const yoke_stream_request *request = loop->soon; request != NULL; request = request->next)
+        count++;
+    for (; count > 0 && loop->soon != NULL; count--) {
         yoke_stream_request *request = loop->soon;
         loop->soon = request->next;
         if (loop->soon == NULL)
             loop->soon_end = &loop->soon;
-        if (request == last)
-            last = NULL;
         request->next = NULL;
         request->done(request);
     }

@@ -14,6 +14,8 @@
 #include <yoke/backend.h>
 #include <yoke/uv.h>
 
+#define YOKE__CONN_BURST 256 /* messages that are told of at a time, of each direction: the loop has others to serve */
+
 /* A message that was written; in the list of those under way, or of those whose users are to be told. */
 typedef struct yoke__conn_write {
     struct yoke__conn_write *next;

@@ -8,8 +8,6 @@
 #include "../backend.h"
 #include "../error.h"
 
-#define BURST 256 /* messages at a time: the loop has others to serve */
-
 static const yoke_stream_ops *streams(void)
 {
     return yoke__backend()->stream;
@@ -119,7 +117,7 @@ void yoke__conn_loop_deliver(yoke__conn_loop *loop)
     if (loop->in_message)
         return; /* whoever told that message goes on */
     for (int burst = 0; loop->wanted; burst++) {
-        if (burst == BURST) {
+        if (burst == YOKE__CONN_BURST) {
             yoke__conn_loop_soon(loop);
             return;
         }

@@ -42,7 +42,11 @@ static void tell_written(yoke__conn_loop *loop, yoke__conn_write *write)
 
 void yoke__conn_loop_tell(yoke__conn_loop *loop)
 {
-    while (loop->done.first != NULL && !loop->closing && !loop->forgotten) {
+    for (int burst = 0; loop->done.first != NULL && !loop->closing && !loop->forgotten; burst++) {
+        if (burst == YOKE__CONN_BURST) {
+            yoke__conn_loop_soon(loop);
+            return;
+        }
         yoke__conn_write *write = loop->done.first;
         take_out(&loop->done, write);
         tell_written(loop, write);
