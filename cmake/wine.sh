@@ -8,6 +8,8 @@
 set -eu
 prefix=$1
 shift
+# Names of files are what the locale makes of them: in the plain one only ASCII has a place.
+export LC_ALL=C.UTF-8
 export WINEPREFIX="$prefix" WINEARCH=win64 WINEDEBUG="${WINEDEBUG:--all}"
 # No dialogues, no .NET, no browser, no menus; and no debugger, so that a crash ends a program at once.
 export WINEDLLOVERRIDES='mscoree,mshtml=;winedbg.exe,winemenubuilder.exe=d'

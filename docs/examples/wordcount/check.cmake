@@ -13,6 +13,9 @@ endfunction()
 run(files ${EMULATOR} "${PROGRAM}" --list ${PATHS})
 run(ours ${EMULATOR} "${PROGRAM}" --workers=3 --top=3 ${PATHS})
 file(WRITE "${WORK}" "${files}")
+if(EMULATOR)
+  set(ENV{LC_ALL} C.UTF-8) # as the emulator has it
+endif()
 execute_process(COMMAND sh -c "tr '\\n' '\\0' < '${WORK}' | xargs -0 cat | wc -lwc" OUTPUT_VARIABLE theirs
   RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
